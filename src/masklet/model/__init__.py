@@ -1,0 +1,1 @@
+"""Tensors only: image encoders, memory, prompt encoder, mask decoder, configurations and checkpoints."""
