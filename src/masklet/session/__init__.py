@@ -1,0 +1,1 @@
+"""The engine: image predictor, streaming video session, memory bank, everything-mode."""
