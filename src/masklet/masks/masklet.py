@@ -72,6 +72,7 @@ class Masklet:
         ValueError: a negative id, a size below 1, masks of another size, two masks for one frame.
 
     Example:
+        >>> import numpy as np
         >>> cat = Masklet(1, 4, 6, name="cat")
         >>> cat.add(FrameMask.given(0, np.eye(4, 6)))
         >>> cat.area(0), cat.bbox(0), cat.first_seen
@@ -158,6 +159,8 @@ class Masklet:
         if not isinstance(other, Masklet):
             return NotImplemented
         return self.to_json() == other.to_json()
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]  # as Python itself says it: mutable, so not hashable
 
     def __repr__(self) -> str:
         span = f"{self._order[0]}..{self._order[-1]}" if self._order else "none"

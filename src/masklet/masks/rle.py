@@ -61,6 +61,7 @@ class Rle:
         ValueError: a size below 1, or counts that are no run-length string or don't sum to height * width.
 
     Example:
+        >>> import numpy as np
         >>> mask = np.zeros((4, 6), bool)
         >>> mask[1:3, 2:5] = True
         >>> rle = Rle.encode(mask)
@@ -129,8 +130,10 @@ class Rle:
 
     def decode(self) -> Mask:
         """The mask as a contiguous HxW bool array of its own."""
-        columns = coco_mask.decode({"size": [self.height, self.width], "counts": self.counts}).T
-        return _transpose(columns).view(np.bool_)
+        runs = self.runs()
+        values = np.zeros(runs.size, np.uint8)
+        values[1::2] = 1
+        return _transpose(np.repeat(values, runs).reshape(self.width, self.height)).view(np.bool_)
 
     def runs(self) -> NDArray[np.int64]:
         """Lengths of the runs down the columns, background first."""
