@@ -45,7 +45,7 @@ def atomic_path(path: str | os.PathLike[str], *, sync: bool = False) -> Iterator
         if sync:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         named = getattr(error, "filename", None)
         if error.errno in _TARGET_ERRORS and (named is None or os.fspath(named) in {str(temporary), ""}):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from types import TracebackType
 from typing import SupportsIndex
 from weakref import WeakSet
 
@@ -134,7 +133,7 @@ class Clip(ABC):
     def __enter__(self) -> Clip:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -156,7 +155,9 @@ class ArrayClip(Clip):
     name : for messages.
     """
 
-    def __init__(self, frames: np.ndarray | Sequence[np.ndarray], *, fps: float = DEFAULT_FPS, name: str = "array") -> None:
+    def __init__(
+        self, frames: np.ndarray | Sequence[np.ndarray], *, fps: float = DEFAULT_FPS, name: str = "array"
+    ) -> None:
         super().__init__()
         self.name = name
         self.fps = check_fps(fps)
@@ -165,7 +166,7 @@ class ArrayClip(Clip):
         if len(frames) == 0:
             raise MediaError(f"{name}: no frames")
         if isinstance(frames, np.ndarray) and frames.ndim == 3 and frames.shape[2] == 3:
-            raise MediaError(f"{name}: a clip is T x H x W x 3, got one picture of shape {frames.shape}; pass [picture]")
+            raise MediaError(f"{name}: a clip is T x H x W x 3, got one picture {frames.shape}; pass [picture]")
         self._frames = frames
         self.height, self.width = as_rgb(frames[0], f"frame 0 of {name}").shape[:2]
         for i, frame in enumerate(frames):

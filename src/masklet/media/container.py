@@ -13,15 +13,10 @@ from av.video.stream import VideoStream
 
 from masklet.media.errors import MediaError
 
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .gif .ts .m2ts .mts .mpg .mpeg .wmv .flv .ogv .3gp .mxf .h264 .hevc .ivf .y4m".split()
-)
-"""Suffixes (lower case) that count as video in folders of clips; a single path may have any."""
 
-
-def open_container(path: str | Path, *, strict: bool = True, threads: bool = True) -> tuple[
-    av.container.InputContainer, VideoStream
-]:
+def open_container(
+    path: str | Path, *, strict: bool = True, threads: bool = True
+) -> tuple[av.container.InputContainer, VideoStream]:
     """Open `path` for decoding its best video stream.
 
     Parameters

@@ -98,9 +98,7 @@ class FrameDecoder:
     def _open(self) -> VideoStream:
         self.close()
         self._reset()
-        self._container, self._stream = open_container(
-            self._path, strict=self._index.strict, threads=not self._careful
-        )
+        self._container, self._stream = open_container(self._path, strict=self._index.strict, threads=not self._careful)
         self._packets = packets(self._container, self._stream)
         return self._stream
 

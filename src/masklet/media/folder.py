@@ -10,7 +10,7 @@ from pathlib import Path
 
 from masklet.media.clip import DEFAULT_FPS, Clip, Frame, check_fps, check_size
 from masklet.media.errors import MediaError
-from masklet.media.images import IMAGE_SUFFIXES, image_size, read_image
+from masklet.media.images import IMAGE_SUFFIXES, ImageHeader, read_header, read_image
 
 
 def natural_key(path: str | os.PathLike[str]) -> tuple[tuple[tuple[int, int, str], ...], str]:
@@ -35,7 +35,7 @@ def list_images(folder: str | os.PathLike[str]) -> list[Path]:
 
 def glob_images(pattern: str) -> list[Path]:
     """The files that match a glob such as `shots/cam1_*.png`, naturally sorted. Raises MediaError if there are none."""
-    files = [Path(p) for p in glob.glob(pattern, recursive=True)]
+    files = [Path(p) for p in glob.iglob(pattern, recursive=True)]  # noqa: PTH207 (Path.glob takes no absolute pattern)
     images = sorted((p for p in files if p.is_file()), key=lambda p: (str(p.parent), natural_key(p)))
     if not images:
         raise MediaError(f"{pattern}: no file matches")
@@ -71,7 +71,8 @@ class ImageFolderClip(Clip):
                 raise MediaError("an empty list of pictures")
             self.name = self.paths[0].name if len(self.paths) == 1 else self.paths[0].resolve().parent.name
         self.fps = check_fps(fps)
-        self.height, self.width = self._common_size()
+        self.header = self._common_header()
+        self.height, self.width = self.header.height, self.header.width
         self._timestamps = tuple(i / self.fps for i in range(len(self.paths)))
 
     @property
@@ -90,21 +91,22 @@ class ImageFolderClip(Clip):
         check_size(frame, (self.height, self.width), str(path))
         return frame
 
-    def _common_size(self) -> tuple[int, int]:
-        first: tuple[Path, tuple[int, int]] | None = None
+    def _common_header(self) -> ImageHeader:
+        """The header of the first readable picture, once all others were found to be of its size."""
+        first: tuple[Path, ImageHeader] | None = None
         trouble: MediaError | None = None
         for path in self.paths:
             try:
-                size = image_size(path)
+                header = read_header(path)
             except MediaError as error:  # raised again by _read when the frame is reached
                 trouble = trouble or error
                 continue
             if first is None:
-                first = path, size
-            elif size != first[1]:
-                (h0, w0), (h, w) = first[1], size
+                first = path, header
+            elif (header.height, header.width) != (first[1].height, first[1].width):
                 raise MediaError(
-                    f"{path} is {w}x{h} but {first[0].name} is {w0}x{h0}; all frames must have one size"
+                    f"{path} is {header.width}x{header.height} but {first[0].name} is "
+                    f"{first[1].width}x{first[1].height}; all frames must have one size"
                 )
         if first is None:
             raise MediaError(str(trouble))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,14 @@ from masklet.media.atomic import atomic_path
 from masklet.media.errors import MediaError
 
 IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .bmp .dib .webp .tif .tiff .ppm .pgm .pbm .pnm .tga .jp2 .j2k .avif".split()
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff"}
+    | {".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".jp2", ".j2k", ".avif"}
 )
 """Suffixes (lower case) that count as pictures in folders."""
 
 _SIXTEEN_BIT = {"I;16", "I;16B", "I;16L", "I;16N", "I"}
 _SIDEWAYS = {5, 6, 7, 8}  # EXIF orientations that swap height and width
+_ROTATIONS = {3: 180, 4: 180, 5: 270, 6: 90, 7: 90, 8: 270}  # degrees clockwise, mirroring aside
 
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
@@ -74,15 +77,44 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
             red = pixels[:, :, 0]
             if np.array_equal(red, pixels[:, :, 1]) and np.array_equal(red, pixels[:, :, 2]):
                 return np.ascontiguousarray(red)
-        raise MediaError(f"{path}: expected a mask (palette, grey or 1-bit picture), got a colour picture ({upright.mode})")
+        raise MediaError(
+            f"{path}: expected a mask (palette, grey or 1-bit picture), got a colour picture ({upright.mode})"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageHeader:
+    """What a picture's header says: pixels upright, degrees clockwise that EXIF asks for, Pillow's format and mode."""
+
+    height: int
+    width: int
+    rotation: int
+    format: str
+    mode: str
+    bit_depth: int
+
+
+def read_header(path: str | os.PathLike[str]) -> ImageHeader:
+    """The header of a picture, without its pixels. Raises MediaError as `read_image`."""
+    with _opened(path) as image:
+        width, height = image.size
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if orientation in _SIDEWAYS:
+            width, height = height, width
+        return ImageHeader(
+            height=height,
+            width=width,
+            rotation=_ROTATIONS.get(orientation, 0),
+            format=image.format or "",
+            mode=image.mode,
+            bit_depth={"1": 1, "I": 16, "F": 32}.get(image.mode, 16 if image.mode.startswith("I;16") else 8),
+        )
 
 
 def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(height, width) of an upright picture, from its header only. Raises MediaError as `read_image`."""
-    with _opened(path) as image:
-        width, height = image.size
-        sideways = image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-        return (width, height) if sideways else (height, width)
+    header = read_header(path)
+    return header.height, header.width
 
 
 def write_image(path: str | os.PathLike[str], array: np.ndarray, *, quality: int = 95) -> None:

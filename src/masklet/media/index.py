@@ -101,7 +101,8 @@ def build_index(path: str | Path) -> FrameIndex:
     by_pts = sorted((i for i, p in enumerate(read) if p.shown), key=lambda i: read[i].pts or 0)
     plain = bool(formats & _TRUE_TIMES) and codec in _ONE_FRAME_A_PACKET and true_times and read[0].key and not short
     failed: list[int] = []
-    if plain and trial.shown and not trial.failed and not trial.interlaced and trial.shown == by_pts[: len(trial.shown)]:
+    as_told = bool(trial.shown) and trial.shown == by_pts[: len(trial.shown)]
+    if plain and as_told and not trial.failed and not trial.interlaced:
         order, first = by_pts, trial.first
     else:
         scan = _decode(path, read, strict=strict, threads=True)
