@@ -1,0 +1,85 @@
+"""Smooth random motion of a layer: similarity with perspective along a path, and an elastic warp on top.
+
+Coordinates are pixels of the S x S output. Matrices map the layer at rest to the frame at time t.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+_KNOTS = 5  # control points of the elastic warp along each side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionRange:
+    """How far a layer may move over a clip: shares of the frame, natural log of the scale, radians."""
+
+    shift: float
+    log_scale: float
+    turn: float
+    perspective: float
+    elastic: float
+
+
+CAMERA = MotionRange(shift=0.14, log_scale=0.2, turn=0.2, perspective=0.12, elastic=0.025)
+TARGET = MotionRange(shift=0.35, log_scale=0.35, turn=0.5, perspective=0.25, elastic=0.05)
+
+
+class Motion:
+    """One layer's path over `length` frames of `size` pixels, drawn once; `flow(t)` and `matrix(t)` are then fixed."""
+
+    def __init__(
+        self, rng: np.random.Generator, span: MotionRange, length: int, size: int, pivot: tuple[float, float]
+    ) -> None:
+        self._size = size
+        self._pivot = pivot
+        # Rows: x, y, log scale, turn, two perspective terms. A steady drift, a bend, and a little unsteadiness.
+        reach = np.array([span.shift, span.shift, span.log_scale, span.turn, span.perspective, span.perspective])
+        reach = reach * np.minimum(1.0, 0.25 * max(length - 1, 1)) * rng.beta(1.2, 1.8)
+        time = np.linspace(0, 1, length)[:, None] if length > 1 else np.zeros((1, 1))
+        drift = rng.uniform(-1, 1, 6) * reach
+        bend = rng.uniform(-0.5, 0.5, 6) * reach
+        shake = rng.normal(0, 0.04, (length, 6)) * reach
+        shake[0] = 0
+        self._path = time * drift + time * (1 - time) * 2 * bend + shake
+        amount = np.float32(span.elastic * size * rng.uniform(0, 1))
+        start, end = rng.normal(0, 1, (2, 2, _KNOTS, _KNOTS)).astype(np.float32) * amount
+        self._elastic_start, self._elastic_end = start, end
+        self._time = time[:, 0]
+
+    def matrix(self, t: int) -> np.ndarray:
+        """3x3 map from the layer at rest to frame `t`."""
+        x, y, log_scale, turn, px, py = self._path[t]
+        scale = np.exp(log_scale)
+        cos, sin = scale * np.cos(turn), scale * np.sin(turn)
+        centre_x, centre_y = self._pivot
+        to_centre = np.array([[1, 0, -centre_x], [0, 1, -centre_y], [0, 0, 1]])
+        warp = np.array([[cos, -sin, 0], [sin, cos, 0], [px / self._size, py / self._size, 1]])
+        back = np.array([[1, 0, centre_x + x * self._size], [0, 1, centre_y + y * self._size], [0, 0, 1]])
+        return back @ warp @ to_centre
+
+    def flow(self, t: int) -> np.ndarray:
+        """Elastic displacement [S, S, 2] float32 in pixels, to be added to the sampling positions; 0 at time 0."""
+        knots = (self._elastic_end - self._elastic_start) * np.float32(self._time[t])
+        return cv2.resize(np.ascontiguousarray(knots.transpose(1, 2, 0)), (self._size, self._size), interpolation=cv2.INTER_CUBIC)
+
+
+def sampling_grid(rest_to_frame: np.ndarray, elastic: np.ndarray) -> np.ndarray:
+    """Positions [S, S, 2] float32 in the source picture for each pixel of the frame.
+
+    `rest_to_frame` is 3x3 (source pixels to frame pixels); `elastic` [S, S, 2] bends the frame before it is mapped back.
+    """
+    size = elastic.shape[0]
+    inverse = np.linalg.inv(rest_to_frame).astype(np.float32)
+    axis = np.arange(size, dtype=np.float32)
+    x = axis[None, :] + elastic[..., 0]
+    y = axis[:, None] + elastic[..., 1]
+    depth = inverse[2, 0] * x + inverse[2, 1] * y + inverse[2, 2]
+    # A point behind the camera would fold the picture over; the motion ranges keep far from it.
+    depth = np.maximum(depth, 0.05)
+    u = (inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2]) / depth
+    v = (inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2]) / depth
+    return np.stack([u, v], axis=-1)

@@ -1,0 +1,96 @@
+"""Changes of colour, sharpness and crop that keep the masks true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crop:
+    """A rectangle of a picture (pixels, may be flipped) that becomes the square model input."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    flip: bool
+
+    def matrix(self, size: int) -> np.ndarray:
+        """3x3 map from source pixel centres to pixel centres of the `size` x `size` output."""
+        sx, sy = size / self.width, size / self.height
+        forward = np.array(
+            [[sx, 0, (0.5 - self.x) * sx - 0.5], [0, sy, (0.5 - self.y) * sy - 0.5], [0, 0, 1]], dtype=np.float64
+        )
+        if self.flip:
+            forward = np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]], dtype=np.float64) @ forward
+        return forward
+
+    def apply(self, image: np.ndarray, size: int, *, nearest: bool = False) -> np.ndarray:
+        """Cut the rectangle out of `image` (HxW or HxWx3) and resample it to `size` x `size`."""
+        height, width = image.shape[:2]
+        x0, y0 = max(round(self.x), 0), max(round(self.y), 0)
+        x1, y1 = min(round(self.x + self.width), width), min(round(self.y + self.height), height)
+        shrinks = (x1 - x0) * (y1 - y0) > size * size
+        method = cv2.INTER_NEAREST if nearest else cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        out = cv2.resize(image[y0:y1, x0:x1], (size, size), interpolation=method)
+        return np.ascontiguousarray(out[:, ::-1]) if self.flip else out
+
+
+def random_crop(rng: np.random.Generator, height: int, width: int, min_share: float = 0.35) -> Crop:
+    """A crop of `min_share`..1 of the picture; its aspect varies because the model input squeezes it to a square."""
+    share = rng.uniform(min_share, 1.0)
+    aspect = np.exp(rng.uniform(np.log(0.8), np.log(2.0)))
+    crop_width = min(width, np.sqrt(share * width * height * aspect))
+    crop_height = min(height, crop_width / aspect)
+    return Crop(
+        x=rng.uniform(0, width - crop_width),
+        y=rng.uniform(0, height - crop_height),
+        width=crop_width,
+        height=crop_height,
+        flip=bool(rng.random() < 0.5),
+    )
+
+
+def jitter_colours(rng: np.random.Generator, frames: np.ndarray) -> np.ndarray:
+    """Brightness, contrast, saturation, gamma: one draw a clip and a small drift over its frames. [T,H,W,3] uint8."""
+    grey = rng.random() < 0.05
+    gain, lift, gamma, saturation = (
+        rng.uniform(0.75, 1.3), rng.uniform(-18, 18), rng.uniform(0.8, 1.25), rng.uniform(0.6, 1.3)
+    )
+    drift = rng.normal(0, 0.06, 2) if rng.random() < 0.3 else np.zeros(2)
+    tint = rng.uniform(0.94, 1.06, 3)
+    levels = np.arange(256, dtype=np.float32)
+    out = np.empty_like(frames)
+    for index, frame in enumerate(frames):
+        if grey:
+            frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        elif abs(saturation - 1) > 0.1:
+            luma = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+            frame = cv2.addWeighted(frame, saturation, luma, 1 - saturation, 0)
+        time = index / max(len(frames) - 1, 1)
+        curve = 255 * (levels / 255) ** gamma * gain * (1 + drift[0] * time) + lift + 60 * drift[1] * time
+        table = np.clip(curve[:, None] * tint, 0, 255).astype(np.uint8)
+        out[index] = cv2.LUT(frame, np.ascontiguousarray(table[:, None, :]))
+    return out
+
+
+def blur_some(rng: np.random.Generator, frames: np.ndarray) -> np.ndarray:
+    """Line blur (a fast camera) or defocus on all or some frames of a quarter of the clips. [T,H,W,3] uint8."""
+    if rng.random() > 0.25:
+        return frames
+    length = int(rng.integers(3, 10))
+    kernel = np.zeros((length, length), np.float32)
+    if rng.random() < 0.7:
+        angle = rng.uniform(0, np.pi)
+        middle = (length - 1) / 2
+        reach = np.array([np.cos(angle), np.sin(angle)]) * middle
+        start, end = np.rint(middle - reach).astype(int), np.rint(middle + reach).astype(int)
+        cv2.line(kernel, (int(start[0]), int(start[1])), (int(end[0]), int(end[1])), 1.0, 1)
+    else:
+        cv2.circle(kernel, (length // 2, length // 2), max(length // 3, 1), 1.0, -1)
+    kernel /= kernel.sum()
+    chosen = rng.random(len(frames)) < rng.choice([0.4, 1.0])
+    return np.stack([cv2.filter2D(frame, -1, kernel) if blur else frame for frame, blur in zip(frames, chosen, strict=True)])

@@ -1,0 +1,80 @@
+"""The unit of training data: a short clip with the masks of a few of its objects, and mixing of sources by ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+# An object is called present in a frame when it covers at least this share of it.
+MIN_VISIBLE_SHARE = 0.0002
+# An object can be prompted on the first frame when it covers at least this share of it.
+MIN_TARGET_SHARE = 0.004
+MAX_TARGET_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A clip of T frames (a still is T = 1) and the masks of O >= 1 target objects.
+
+    Attributes
+    ----------
+    frames: [T, S, S, 3] uint8 RGB.
+    masks: [O, T, S, S] bool. Pixels outside are "not this object".
+    source: name of the data set that it came from, for the log.
+    """
+
+    frames: np.ndarray
+    masks: np.ndarray
+    source: str
+
+    def __post_init__(self) -> None:
+        if self.frames.ndim != 4 or self.frames.shape[3] != 3 or self.frames.dtype != np.uint8:
+            raise ValueError(f"frames: expected uint8 [T,H,W,3], got {self.frames.dtype} {self.frames.shape}")
+        if self.masks.ndim != 4 or self.masks.dtype != np.bool_ or self.masks.shape[0] < 1:
+            raise ValueError(f"masks: expected bool [O,T,H,W] with O >= 1, got {self.masks.dtype} {self.masks.shape}")
+        if self.masks.shape[1:] != self.frames.shape[:3]:
+            raise ValueError(f"masks {self.masks.shape} do not fit frames {self.frames.shape}")
+
+    @property
+    def present(self) -> np.ndarray:
+        """[O, T] bool: whether each object can be seen in each frame."""
+        return self.masks.mean(axis=(2, 3)) >= MIN_VISIBLE_SHARE
+
+
+class Source(Protocol):
+    """Something that draws samples; the same generator state gives the same sample."""
+
+    name: str
+
+    def sample(self, rng: np.random.Generator, length: int, size: int, objects: int) -> Sample:
+        """Draw a clip of `length` frames of `size` x `size` pixels with 1..`objects` target objects."""
+        ...
+
+
+class Mixture:
+    """Draws each sample from one of several sources with fixed probabilities."""
+
+    name = "mixture"
+
+    def __init__(self, parts: Sequence[tuple[Source, float]]) -> None:
+        if not parts:
+            raise ValueError("a mixture needs at least one source")
+        weights = np.array([weight for _, weight in parts], dtype=np.float64)
+        if (weights < 0).any() or weights.sum() <= 0:
+            raise ValueError(f"mixing weights must be >= 0 with a positive sum, got {weights.tolist()}")
+        self.sources = [source for source, _ in parts]
+        self.shares = weights / weights.sum()
+
+    def sample(self, rng: np.random.Generator, length: int, size: int, objects: int) -> Sample:
+        """Choose a source by its share, then draw from it."""
+        chosen = self.sources[int(rng.choice(len(self.sources), p=self.shares))]
+        return chosen.sample(rng, length, size, objects)
+
+
+def promptable(masks: np.ndarray) -> np.ndarray:
+    """Indices of the masks [N,H,W] whose area suits a first-frame prompt."""
+    share = masks.mean(axis=(1, 2)) if len(masks) else np.zeros(0)
+    return np.flatnonzero((share >= MIN_TARGET_SHARE) & (share <= MAX_TARGET_SHARE))

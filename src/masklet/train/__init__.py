@@ -1,0 +1,1 @@
+"""Training: recipes, prompt simulation, losses and one linear loop."""

