@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 OUT    ?= demo-output
 BIN    := $(VENV)/bin
-PIP     = $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+PIP     = $(BIN)/python -m pip --disable-pip-version-check install -qq -c constraints.txt
 
 .PHONY: help demo test lint bench clean
 

@@ -119,6 +119,7 @@ def test_a_prompts_file_finds_masks_beside_itself(tmp_path: Path):
         '[{"object": 1, "frame": 0, "points": [[1, NaN]]}]',
         '[{"object": 1, "frame": 0, "points": 3}]',
         '[{"object": 1, "frame": 0, "mask": 3}]',
+        '[{"object": 1, "frame": 0, "mask": "a.png", "label": "x"}]',
         '[{"object": 1, "frame": 0, "mask": "a.png", "box": [1, 2, 3, 4]}]',
         '[{"object": 1, "frame": 0, "box": [1, 2, 3, 4], "extra": 1}]',
     ],

@@ -26,7 +26,8 @@ class Prompt:
     points: tuple[tuple[float, float], ...] = ()
     labels: tuple[int, ...] = ()  # 1 on the object, 0 beside it; as many as points
     box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1
-    mask: str | None = None  # path of a picture whose non-zero pixels are the object
+    mask: str | None = None  # path of a picture of the object
+    label: int | None = None  # value of the object's pixels in it; None: all that are not 0
 
     def merge(self, other: Prompt) -> Prompt:
         """Add what `other` says about the same object and frame.
@@ -45,6 +46,7 @@ class Prompt:
             labels=self.labels + other.labels,
             box=self.box or other.box,
             mask=self.mask or other.mask,
+            label=self.label if self.mask else other.label,
         )
         if merged.mask and (merged.points or merged.box):
             raise ValueError(f"{where} has a mask and points or a box; expected one or the other")
@@ -60,25 +62,27 @@ class Prompt:
             record["box"] = list(self.box)
         if self.mask:
             record["mask"] = self.mask
+        if self.label is not None:
+            record["label"] = self.label
         return record
 
     @classmethod
     def from_json(cls, record: object) -> Prompt:
-        """Read a record with `object` and `frame`, and `points` (with or without `labels`), `box` or `mask`.
+        """Read a record with `object`, `frame`, and `points` (and `labels`), `box`, or `mask` (and `label`).
 
         Raises:
             ValueError: an unknown or missing field, or a value of the wrong form.
         """
         if not isinstance(record, Mapping):
             raise ValueError(f"expected a prompt such as {{'object': 1, 'frame': 0, 'box': [...]}}, not {record!r}")
-        unknown = set(record) - {"object", "frame", "points", "labels", "box", "mask"}
+        unknown = set(record) - {"object", "frame", "points", "labels", "box", "mask", "label"}
         if unknown:
             raise ValueError(f"prompt {record!r} has unknown fields {', '.join(sorted(map(str, unknown)))}")
         points = tuple(_point(point) for point in _sequence(record.get("points", ()), "points"))
         labels = tuple(_sequence(record.get("labels", [1] * len(points)), "labels"))
         if len(labels) != len(points) or any(type(label) is not int or label not in (0, 1) for label in labels):
             raise ValueError(f"prompt {record!r}: expected one label, 1 or 0, for each of its {len(points)} points")
-        box, mask = record.get("box"), record.get("mask")
+        box, mask, label = record.get("box"), record.get("mask"), record.get("label")
         if mask is not None and not isinstance(mask, str):
             raise ValueError(f"prompt {record!r}: mask must be the path of a picture")
         prompt = cls(
@@ -88,6 +92,7 @@ class Prompt:
             labels=labels,
             box=None if box is None else _box(box),
             mask=mask,
+            label=None if label is None else _count(label, "label"),
         )
         if not (prompt.points or prompt.box or prompt.mask):
             raise ValueError(f"prompt {record!r} says nothing: expected points, box or mask")
@@ -207,10 +212,11 @@ def _box(value: object) -> tuple[float, float, float, float]:
 
 
 def _numbers(value: object, count: int, name: str) -> list[float]:
-    if isinstance(value, list) and len(value) == count:
-        if all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in value):
-            return [float(v) for v in value]
-    raise ValueError(f"expected {name} of finite numbers, not {value!r}")
+    items: list[Any] = value if isinstance(value, list) else []
+    finite = all(isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in items)
+    if len(items) != count or not finite:
+        raise ValueError(f"expected {name} of finite numbers, not {value!r}")
+    return [float(v) for v in items]
 
 
 def _count(value: object, name: str) -> int:

@@ -1,0 +1,1 @@
+"""What `masklet track` writes beside the journal: one entry of `WRITERS` for each --format."""
