@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
-import av.container
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -16,7 +18,7 @@ from masklet.media.errors import MediaError
 
 def open_container(
     path: str | Path, *, strict: bool = True, threads: bool = True
-) -> tuple[av.container.InputContainer, VideoStream]:
+) -> tuple[InputContainer, VideoStream]:
     """Open `path` for decoding its best video stream.
 
     Parameters
@@ -34,8 +36,8 @@ def open_container(
             raise MediaError(f"{path}: the file is empty")
     options = {"err_detect": "explode"} if strict else {}
     try:
-        container = av.open(str(path), options=options)
-    except av.error.FFmpegError as error:
+        container = av.open(str(path), mode="r", options=options)
+    except FFmpegError as error:
         raise MediaError(f"{path}: not a video that can be read ({describe(error)})") from error
     try:
         stream = pick_stream(container, str(path))
@@ -49,7 +51,7 @@ def open_container(
     return container, stream
 
 
-def pick_stream(container: av.container.InputContainer, name: str) -> VideoStream:
+def pick_stream(container: InputContainer, name: str) -> VideoStream:
     """The video stream FFmpeg thinks best, cover pictures of music aside; MediaError if there is none."""
     # The "tty" demuxer renders any text file as a video of its letters.
     text = container.format.name == "tty"
@@ -65,17 +67,17 @@ def pick_stream(container: av.container.InputContainer, name: str) -> VideoStrea
     return stream
 
 
-def packets(container: av.container.InputContainer, stream: VideoStream) -> Iterator[av.Packet]:
+def packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet]:
     """The packets of `stream` that carry data (FFmpeg reads an empty one as the end of the stream)."""
     return (packet for packet in container.demux(stream) if packet.size)
 
 
-def describe(error: av.error.FFmpegError) -> str:
+def describe(error: FFmpegError) -> str:
     """FFmpeg's words for an error, on one line."""
     return " ".join((error.strerror or str(error)).split())
 
 
-def decoded(stream: VideoStream, packet: av.Packet | None, ordinal: int = 0) -> list[VideoFrame]:
+def decoded(stream: VideoStream, packet: Packet | None, ordinal: int = 0) -> list[VideoFrame]:
     """Frames that come out when `packet` goes in (None flushes); each frame's pts is its packet's `ordinal`.
 
     Decoders hand the time stamp of a packet on to the frame made from it, through reordering and threads; carrying
@@ -84,3 +86,8 @@ def decoded(stream: VideoStream, packet: av.Packet | None, ordinal: int = 0) -> 
     if packet is not None:
         packet.pts = packet.dts = ordinal
     return stream.codec_context.decode(packet)
+
+
+def ordinal_of(frame: VideoFrame) -> int:
+    """The ordinal given to `decoded` with the packet of `frame`; -1 if the decoder lost it."""
+    return -1 if frame.pts is None else frame.pts

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
-import av.container
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
-from masklet.media.container import decoded, describe, open_container, packets
+from masklet.media.container import decoded, describe, open_container, ordinal_of, packets
 from masklet.media.errors import MediaError
 from masklet.media.index import FrameIndex
 
@@ -27,7 +27,7 @@ class FrameDecoder:
         self._index = index
         self._key_ordinals = [ordinal for ordinal, _ in index.keys]
         self._careful = False
-        self._container: av.container.InputContainer | None = None
+        self._container: InputContainer | None = None
         self._reset()
 
     def frame(self, rank: int) -> VideoFrame:
@@ -50,6 +50,8 @@ class FrameDecoder:
                 frame = self._advance(rank)
             if frame is not None:
                 return frame
+            if self._error:
+                break
         raise self._lost(rank, self._error or "its data is missing or damaged")
 
     def key_rank(self, rank: int) -> int:
@@ -68,12 +70,13 @@ class FrameDecoder:
 
     def _reset(self) -> None:
         self._ready: deque[VideoFrame] = deque()
-        self._packets: Iterator[av.Packet] = iter(())
-        self._pending: av.Packet | None = None
+        self._packets: Iterator[Packet] = iter(())
+        self._pending: Packet | None = None
         self._fed = 0
         self._last = -1
         self._ended = False
         self._spoiled = False
+        self._recovered = -1
         self._error = ""
 
     def _key_for(self, rank: int) -> int:
@@ -95,12 +98,11 @@ class FrameDecoder:
             key = key // 2
         self._open()
 
-    def _open(self) -> VideoStream:
+    def _open(self) -> None:
         self.close()
         self._reset()
         self._container, self._stream = open_container(self._path, strict=self._index.strict, threads=not self._careful)
         self._packets = packets(self._container, self._stream)
-        return self._stream
 
     def _seek(self, ordinal: int, time: int) -> bool:
         """Seek to key packet `ordinal` or one before it; False if the container cannot."""
@@ -116,17 +118,16 @@ class FrameDecoder:
                 if found is not None:
                     self._pending, self._fed = packet, found
                     return found <= ordinal
-        except av.error.FFmpegError:
+        except FFmpegError:
             return False
         return False
 
     def _advance(self, rank: int) -> VideoFrame | None:
         """Decode up to frame `rank`; None if it did not come."""
-        index = self._index
         while True:
             while self._ready:
                 frame = self._ready.popleft()
-                shown = int(index.rank[frame.pts]) if 0 <= frame.pts < len(index.rank) else -1
+                shown = self._rank_of(frame)
                 if shown == rank:
                     self._last = rank
                     return frame
@@ -136,6 +137,14 @@ class FrameDecoder:
             if self._ended or (self._error and not self._careful):
                 return None
             self._feed()
+
+    def _rank_of(self, frame: VideoFrame) -> int:
+        """The frame's rank; -1 for one that is not shown, or predicted across a key packet from damaged frames."""
+        ordinal, ranks = ordinal_of(frame), self._index.rank
+        if not 0 <= ordinal < len(ranks):
+            return -1
+        rank = int(ranks[ordinal])
+        return -1 if 0 <= self._recovered < ordinal and rank < ranks[self._recovered] else rank
 
     def _feed(self) -> None:
         ordinal = self._fed
@@ -147,11 +156,12 @@ class FrameDecoder:
                 self._ready += decoded(self._stream, None)
                 return
             self._fed += 1
-            if packet.is_keyframe:
+            if packet.is_keyframe and self._spoiled:
                 self._spoiled = False
+                self._recovered = ordinal
             if packet.is_corrupt or self._spoiled:
                 return
             self._ready += [f for f in decoded(self._stream, packet, ordinal) if not f.is_corrupt]
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             self._error = describe(error)
             self._spoiled = True

@@ -14,12 +14,15 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-import av
 import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
-from masklet.media.container import decoded, describe, open_container, packets
+from masklet.media.container import decoded, describe, open_container, ordinal_of, packets
 from masklet.media.errors import MediaError
+from masklet.media.truncation import ends_early
 
 _TRUE_TIMES = {"mov", "matroska", "gif"}
 _ONE_FRAME_A_PACKET = {"h264", "hevc", "vp9", "av1", "mjpeg", "prores", "ffv1", "png", "dnxhd", "rawvideo", "gif"}
@@ -90,7 +93,7 @@ def build_index(path: str | Path) -> FrameIndex:
     if not read:
         raise MediaError(f"{path}: the video has no frames")
     true_times = _unique(p.pts for p in read)
-    short = len(read) < declared or ended_by is not None or any(p.corrupt for p in read)
+    short = len(read) < declared or ended_by is not None or any(p.corrupt for p in read) or ends_early(path)
     trial = _decode(path, read, strict=True, threads=True, trial=True)
     strict = True
     if trial.failed and 2 * len(trial.failed) >= trial.fed and read[0].key:
@@ -115,11 +118,8 @@ def build_index(path: str | Path) -> FrameIndex:
     damage = None
     if short or last_good + 1 < len(order):
         total = max(declared, len(order))
-        damage = f"the file is truncated or damaged, {last_good + 1} of {total} frames can be decoded"
-        if total == last_good + 1:
-            damage = f"the file is truncated or damaged after frame {last_good}"
-        if not (ended_by or failed or any(p.corrupt for p in read)) and declared <= len(order):
-            damage = None
+        told = f", {last_good + 1} of {total} frames can be decoded" if total > last_good + 1 else ""
+        damage = f"the file is truncated or damaged after frame {last_good}{told}"
     order = order[: last_good + 1]
     ranks = np.full(len(read), -1, np.int64)
     ranks[order] = np.arange(len(order))
@@ -149,17 +149,20 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     return None if data is None else tuple(int(v) for v in np.frombuffer(data, np.int32))
 
 
-def _read_packets(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[list[Packet], str | None]:
+def _read_packets(container: InputContainer, stream: VideoStream) -> tuple[list[Packet], str | None]:
     read: list[Packet] = []
+    gif = container.format.name == "gif"
     try:
         for p in packets(container, stream):
-            read.append(Packet(p.pts, p.dts, p.pos, p.is_keyframe, not p.is_discard, p.is_corrupt))
-    except av.error.FFmpegError as error:
+            # A GIF frame ends with an empty block, the file with ";"; FFmpeg hands out a frame cut off as if whole.
+            cut = gif and bytes(p)[-1:] not in (b"\0", b";")
+            read.append(Packet(p.pts, p.dts, p.pos, p.is_keyframe, not p.is_discard, p.is_corrupt or cut))
+    except FFmpegError as error:
         return read, describe(error)
     return read, None
 
 
-def _declared(container: av.container.InputContainer, stream: av.VideoStream) -> int:
+def _declared(container: InputContainer, stream: VideoStream) -> int:
     """How many packets the header promises; 0 where it does not say."""
     if "mov" in container.format.name.split(","):
         # Unlike the frame count, the demuxer's table leaves out what an edit list cuts away.
@@ -180,14 +183,17 @@ def _decode(path: str | Path, read: list[Packet], *, strict: bool, threads: bool
     out = _Decoding()
     container, stream = open_container(path, strict=strict, threads=threads)
     spoiled = False
+    recovered: list[int] = []
     with container:
         source = packets(container, stream)
         for ordinal, known in enumerate(read):
             try:
                 packet = next(source)
-            except (StopIteration, av.error.FFmpegError):
+            except (StopIteration, FFmpegError):
                 break
-            spoiled = spoiled and not known.key
+            if spoiled and known.key:
+                spoiled = False
+                recovered.append(ordinal)
             if known.corrupt or spoiled:
                 out.failed.append(ordinal)
                 spoiled = True
@@ -195,15 +201,20 @@ def _decode(path: str | Path, read: list[Packet], *, strict: bool, threads: bool
             out.fed += 1
             try:
                 _collect(out, decoded(stream, packet, ordinal))
-            except av.error.FFmpegError:
+            except FFmpegError:
                 out.failed.append(ordinal)
                 spoiled = not trial
             if trial and (len(out.shown) >= _TRIAL_FRAMES or ordinal >= _TRIAL_PACKETS):
                 return out
         try:
             _collect(out, decoded(stream, None))
-        except av.error.FFmpegError:
+        except FFmpegError:
             out.failed.append(len(read) - 1)
+    for key in recovered:
+        if key in out.shown:  # frames shown before a key packet but stored after it look back at the damage
+            leading = [i for i in out.shown[: out.shown.index(key)] if i > key]
+            out.failed += leading
+            out.shown = [i for i in out.shown if i not in leading]
     return out
 
 
@@ -212,9 +223,9 @@ def _collect(out: _Decoding, frames: list[VideoFrame]) -> None:
         out.first = out.first or frame
         out.interlaced |= bool(frame.interlaced_frame)
         if frame.is_corrupt:
-            out.failed.append(frame.pts)
+            out.failed.append(ordinal_of(frame))
         else:
-            out.shown.append(frame.pts)
+            out.shown.append(ordinal_of(frame))
 
 
 def _merge(scan: _Decoding, read: list[Packet], true_times: bool) -> list[int]:

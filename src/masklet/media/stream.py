@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 import av
-import av.container
 import cv2
 import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
 
 from masklet.media.clip import DEFAULT_FPS, LOOKAHEAD, Frame, as_rgb, check_fps, check_size
 from masklet.media.container import describe, pick_stream
@@ -116,9 +117,10 @@ def open_stream(
 
 def _decoded_stream(file: Any, name: str) -> Stream:
     try:
-        container = av.open(file)
-    except av.error.FFmpegError as error:
+        container = av.open(file, mode="r")
+    except FFmpegError as error:
         raise MediaError(f"{name}: not a video that can be read ({describe(error)})") from error
+    assert isinstance(container, InputContainer)
     try:
         pick_stream(container, name)
     except MediaError:
@@ -127,7 +129,7 @@ def _decoded_stream(file: Any, name: str) -> Stream:
     return Stream(lambda: _from_container(container, name), name, ahead=True)
 
 
-def _from_container(container: av.container.InputContainer, name: str) -> Iterator[Timed]:
+def _from_container(container: InputContainer, name: str) -> Iterator[Timed]:
     stream = pick_stream(container, name)
     stream.thread_type = "AUTO"
     count = 0
@@ -139,7 +141,7 @@ def _from_container(container: av.container.InputContainer, name: str) -> Iterat
                 seconds = frame.time if frame.time is not None else count / float(stream.guessed_rate or 25)
                 yield seconds, turned(frame.to_ndarray(format="rgb24"), turn_of(display_matrix(frame)))
                 count += 1
-        except av.error.FFmpegError as error:
+        except FFmpegError as error:
             raise MediaError(f"frame {count} of {name} cannot be decoded: {describe(error)}") from error
         if not count:
             raise MediaError(f"{name}: the video has no frames")
@@ -152,6 +154,6 @@ def _from_camera(capture: cv2.VideoCapture, number: int) -> Iterator[Timed]:
             ok, frame = capture.read()
             if not ok:
                 raise MediaError(f"camera {number} gives no more frames")
-            yield time.monotonic() - begin, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            yield time.monotonic() - begin, np.ascontiguousarray(np.asarray(frame)[:, :, ::-1])
     finally:
         capture.release()

@@ -11,8 +11,11 @@ from typing import Literal
 
 import av
 import numpy as np
+from av.container import OutputContainer
+from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
 
 from masklet.media.atomic import atomic_path
 from masklet.media.clip import check_fps
@@ -119,12 +122,12 @@ class VideoWriter:
         self._last_pts = -1
         self._closed = False
         self._stack = ExitStack()
-        self._container: av.container.OutputContainer | None = None
+        self._container: OutputContainer | None = None
         self._temporary = self._stack.enter_context(atomic_path(self.path))
         try:
             options = {"movflags": "+faststart"} if self.path.suffix.lower() in _QUICKTIME else {}
             self._container = av.open(str(self._temporary), "w", options=options)
-        except (av.error.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             self._abort()
             raise MediaError(f"cannot write {self.path}: {error}") from error
 
@@ -170,7 +173,7 @@ class VideoWriter:
         assert self._container is not None
         try:
             self._container.close()
-        except (av.error.FFmpegError, OSError) as error:
+        except (FFmpegError, OSError) as error:
             self._abort()
             raise self._cannot(error) from error
         self._closed = True
@@ -211,9 +214,10 @@ class VideoWriter:
         self._time_base = _CLOCK if self._timed else 1 / self._rate
         try:
             stream = self._container.add_stream(self._kind.encoder, rate=self._rate, options=dict(self._kind.options))
-        except (av.error.FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError) as error:
             self._abort()
             raise MediaError(f"cannot write {self.path}: this FFmpeg has no {self._kind.encoder} encoder") from error
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height = self.width + self._pad[1], self.height + self._pad[0]
         stream.pix_fmt = self._pixels
         stream.time_base = stream.codec_context.time_base = self._time_base
@@ -229,12 +233,12 @@ class VideoWriter:
         try:
             for packet in self._stream.encode(picture):
                 self._container.mux(packet)
-        except (av.error.FFmpegError, OSError) as error:
+        except (FFmpegError, OSError) as error:
             self._abort()
             raise self._cannot(error) from error
 
     def _cannot(self, error: BaseException) -> MediaError:
-        if isinstance(error, av.error.FFmpegError):
+        if isinstance(error, FFmpegError):
             return MediaError(f"cannot write {self.path}: {describe(error).lower()}")
         return MediaError(f"cannot write {self.path}: {getattr(error, 'strerror', None) or error}")
 
@@ -242,7 +246,7 @@ class VideoWriter:
         """Close and remove the temporary file."""
         self._closed = True
         if self._container is not None:
-            with suppress(av.error.FFmpegError, OSError):  # the trailer of a file that goes away
+            with suppress(FFmpegError, OSError):  # the trailer of a file that goes away
                 self._container.close()
         cause = _Discarded()
         self._stack.__exit__(type(cause), cause, None)
