@@ -48,3 +48,8 @@ def take_single(decoded: Decoded) -> Chosen:
         torch.where(stable, decoded.iou[:, :1], candidate.iou),
         decoded.tokens[:, 0],
     )
+
+
+def take_plain(decoded: Decoded) -> Chosen:
+    """The single mask as it is."""
+    return Chosen(decoded.logits[:, :1], decoded.iou[:, :1], decoded.tokens[:, 0])

@@ -1,0 +1,131 @@
+"""What a session knows of each object, and how to take a change back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from masklet.masks.rle import Rle
+from masklet.session.memory import MemoryBank
+from masklet.session.records import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the user pointed at on one frame, in pixels of the video: clicks and a box, or a mask."""
+
+    points: tuple[tuple[float, float], ...] = ()
+    labels: tuple[int, ...] = ()
+    box: tuple[float, float, float, float] | None = None
+    mask: Rle | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        record: dict[str, Any] = {}
+        if self.points:
+            record |= {"points": [list(p) for p in self.points], "labels": list(self.labels)}
+        if self.box is not None:
+            record["box"] = list(self.box)
+        if self.mask is not None:
+            record["mask"] = self.mask.to_coco()
+        return record
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Prompt:
+        box = record.get("box")
+        return cls(
+            points=tuple((float(x), float(y)) for x, y in record.get("points", ())),
+            labels=tuple(int(label) for label in record.get("labels", ())),
+            box=None if box is None else (box[0], box[1], box[2], box[3]),
+            mask=Rle.from_coco(record["mask"]) if "mask" in record else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A prompted frame whose memory is not written yet."""
+
+    record: Memory
+    conditioning: bool
+
+
+@dataclass(slots=True)
+class ObjectState:
+    """One object: its prompts, its memories, and on which frames the tracker has been (and in which direction)."""
+
+    bank: MemoryBank
+    prompts: dict[int, Prompt] = field(default_factory=dict)
+    pending: dict[int, Pending] = field(default_factory=dict)
+    visited: dict[int, bool] = field(default_factory=dict)
+
+    def record(self, frame: int) -> Memory | None:
+        """The newest record of a frame."""
+        pending = self.pending.get(frame)
+        return self.bank.get(frame) if pending is None else pending.record
+
+
+ObjectTable = dict[int, ObjectState]
+
+
+@dataclass(slots=True)
+class _Snapshot:
+    state: ObjectState
+    prompts: dict[int, Prompt]
+    pending: dict[int, Pending]
+    conditioning: dict[int, Memory]
+    tracked: dict[int, Memory | None]
+    visited: dict[int, bool | None]
+
+
+@dataclass(slots=True)
+class Edit:
+    """Some objects as they were: restoring it takes a change back. None stands for an object that was not there."""
+
+    order: list[int]
+    objects: dict[int, _Snapshot | None]
+    frames: tuple[int, ...]
+
+
+def capture(table: ObjectTable, object_ids: Iterable[int], frames: Iterable[int]) -> Edit:
+    """The state of some objects; of their tracked frames only `frames`, which are all that a change touches."""
+    frames = tuple(frames)
+    snapshots: dict[int, _Snapshot | None] = {}
+    for object_id in object_ids:
+        state = table.get(object_id)
+        snapshots[object_id] = state and _Snapshot(
+            state,
+            dict(state.prompts),
+            dict(state.pending),
+            dict(state.bank.conditioning),
+            {frame: state.bank.tracked.get(frame) for frame in frames},
+            {frame: state.visited.get(frame) for frame in frames},
+        )
+    return Edit(list(table), snapshots, frames)
+
+
+def restore(table: ObjectTable, edit: Edit) -> Edit:
+    """Puts the captured state back and returns the state that it replaced."""
+    replaced = capture(table, edit.objects, edit.frames)
+    for object_id, snapshot in edit.objects.items():
+        if snapshot is None:
+            table.pop(object_id, None)
+            continue
+        state = snapshot.state
+        state.prompts = dict(snapshot.prompts)
+        state.pending = dict(snapshot.pending)
+        state.bank.conditioning = dict(snapshot.conditioning)
+        for frame, record in snapshot.tracked.items():
+            if record is None:
+                state.bank.tracked.pop(frame)
+            else:
+                state.bank.tracked.put(frame, record)
+        for frame, reverse in snapshot.visited.items():
+            if reverse is None:
+                state.visited.pop(frame, None)
+            else:
+                state.visited[frame] = reverse
+        table[object_id] = state
+    entries = {object_id: table[object_id] for object_id in edit.order if object_id in table}
+    table.clear()
+    table.update(entries)
+    return replaced

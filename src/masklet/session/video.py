@@ -1,0 +1,482 @@
+"""Promptable video segmentation as a stream: prompts at any time, one frame at a time, bounded memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from masklet.masks.masklet import Masklet
+from masklet.masks.rle import Rle
+from masklet.model.encoder import ImageFeatures
+from masklet.model.prompt_encoder import Points
+from masklet.model.sam2 import Sam2
+from masklet.session.archive import Archive
+from masklet.session.engine import Engine
+from masklet.session.memory import MemoryBank, Selection
+from masklet.session.objects import Edit, ObjectState, ObjectTable, Pending, Prompt, capture, restore
+from masklet.session.policy import CORRECT, PUBLISHED, Policy
+from masklet.session.prepare import frame_tensor
+from masklet.session.prompts import check_box, check_mask, check_points, model_points
+from masklet.session.records import Memory
+from masklet.session.results import FrameResult, ObjectMask, separate
+from masklet.session.source import Picture, Source, StreamSource, open_source
+
+_CACHED_FRAMES = 3
+_UNDO_STEPS = 100
+
+
+class VideoSession:
+    """Follows objects through a video from prompts on any of its frames.
+
+    Parameters
+    ----------
+    model
+        From `masklet.load_model`.
+    source
+        A video file, a folder of pictures, a glob, arrays or a Clip (all with random access); an iterator of frames
+        [H, W, 3] uint8 or a Stream (read once, in order; the last 32 frames can be prompted); or None: frames come by
+        `push`.
+    policy
+        Choices of behaviour, by default the right ones (see `Policy`).
+    reference_exact
+        Reproduces the numbers of the released SAM 2 code, faults included; excludes `policy`.
+    archive
+        Keeps the records of tracked frames in a temporary file, so that a correction on any frame sees what the model
+        saw there, and `masklets` can be asked for. False: only what can still influence coming frames is kept. A
+        folder: where the file is to be. Sources without random access never have an archive.
+
+    Example
+    -------
+    >>> from masklet import load_model
+    >>> frames = np.zeros((3, 48, 64, 3), np.uint8)
+    >>> with VideoSession(load_model("nano", device="cpu"), frames) as session:
+    ...     first = session.prompt(0, 1, points=[(32, 24)])
+    ...     [(result.frame, sorted(result.objects)) for result in session.propagate()]
+    [(0, [1]), (1, [1]), (2, [1])]
+    """
+
+    def __init__(
+        self,
+        model: Sam2,
+        source: Any = None,
+        *,
+        policy: Policy | None = None,
+        reference_exact: bool = False,
+        archive: bool | str | Path = True,
+    ) -> None:
+        if policy is not None and reference_exact:
+            raise ValueError("expected either a policy or reference_exact=True, got both")
+        self.policy = PUBLISHED if reference_exact else policy or CORRECT
+        self.model = model
+        self._source: Source = open_source(source)
+        self._engine = Engine(model, self.policy)
+        self._archive: Archive | None = None
+        if archive is not False and not isinstance(self._source, StreamSource):
+            self._archive = Archive(
+                grid=model.config.grid,
+                channels=model.config.d_model,
+                memory_channels=model.config.memory_dim,
+                folder=None if archive is True else Path(archive),
+            )
+        self._objects: ObjectTable = {}
+        self._features: OrderedDict[int, ImageFeatures] = OrderedDict()
+        self._undo: list[Edit] = []
+        self._redo: list[Edit] = []
+
+    # -- what is there ------------------------------------------------------------------------------------------------
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """The objects, in the order in which they were first prompted."""
+        return tuple(self._objects)
+
+    @property
+    def length(self) -> int | None:
+        """Number of frames; None for a stream that has not ended."""
+        return self._source.length
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the frames; None before a stream's first frame."""
+        return self._source.size
+
+    def prompts(self, object_id: int) -> dict[int, Prompt]:
+        """An object's prompts by frame."""
+        return dict(self._state(object_id).prompts)
+
+    def conditioning_frames(self, object_id: int) -> tuple[int, ...]:
+        """Frames that every other frame of the object attends to (prompted ones), in the order of prompting."""
+        state = self._state(object_id)
+        waiting = (frame for frame, pending in state.pending.items() if pending.conditioning)
+        return tuple(dict.fromkeys((*state.bank.conditioning, *waiting)))
+
+    def result(self, frame: int) -> FrameResult:
+        """What is known of a frame now, without tracking; objects without a record there are absent."""
+        size = self._source.size
+        assert size is not None or not self._objects
+        objects: dict[int, ObjectMask] = {}
+        for object_id, state in self._objects.items():
+            record = state.record(frame)
+            if record is not None and size is not None:
+                objects[object_id] = ObjectMask(record, size, prompted=frame in state.prompts)
+        if self.policy.non_overlap:
+            separate(objects)
+        return FrameResult(frame, objects)
+
+    def masklets(self) -> list[Masklet]:
+        """All objects' masks over all frames that have a record, as run lengths; needs the archive.
+
+        Raises ValueError in a session without archive (collect the results of `propagate` there).
+        """
+        if self._archive is None:
+            raise ValueError("this session keeps no archive of its results; collect them from propagate()")
+        return [self._masklet(object_id, state) for object_id, state in self._objects.items()]
+
+    # -- prompts ------------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def prompt(
+        self,
+        frame: int,
+        object_id: int,
+        *,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask: NDArray[Any] | None = None,
+        replace: bool = True,
+    ) -> FrameResult:
+        """Points at an object (a new one if the id is new) on any frame, tracked or not.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        object_id
+            A whole number of the caller's choice.
+        points, labels
+            Clicks [P, 2] as x, y in pixels of the video, each 1 (on the object, the default) or 0 (off it).
+        box
+            x0, y0, x1, y1 in pixels; alone or with clicks.
+        mask
+            [H, W] of {0, 1}; alone. It is taken as the object's mask of this frame.
+        replace
+            Whether the prompt takes the place of earlier clicks and box of the object on this frame, or its clicks are
+            added to them.
+
+        Returns
+        -------
+        FrameResult
+            All objects on this frame, before any propagation.
+
+        Raises
+        ------
+        ValueError
+            Nothing to point with, or something that does not fit the frame; nothing has changed then.
+        """
+        frame, object_id = _index("frame", frame), _index("object_id", object_id)
+        picture = self._source.frame(frame)
+        state = self._objects.get(object_id)
+        earlier = None if state is None else state.prompts.get(frame)
+        prompt = _checked_prompt(points, labels, box, mask, None if replace else earlier, picture.shape[:2], replace)
+        features = self._encode(frame, picture)
+        if state is None:
+            state = ObjectState(MemoryBank(self._archive))
+        record = self._decode_prompt(state, frame, prompt, features)
+        self._remember(capture(self._objects, [object_id], [frame]))
+        self._objects[object_id] = state
+        state.prompts[frame] = prompt
+        conditioning = frame not in state.visited or self.policy.corrections_condition
+        state.pending[frame] = Pending(record, conditioning)
+        return self.result(frame)
+
+    @torch.inference_mode()
+    def clear(self, *, frame: int | None = None, object_id: int | None = None) -> None:
+        """Takes prompts back: of one object on one frame, of all on one frame, of one object, or everything.
+
+        Of a frame, what the prompts led to stays as an ordinary tracked result until the next propagation; of a whole
+        object its results go too. Objects stay, without prompts.
+        """
+        chosen = list(self._objects) if object_id is None else [object_id]
+        states = [(number, self._state(number)) for number in chosen]
+        if frame is not None:
+            self._source.frame(_index("frame", frame))
+        self._remember(capture(self._objects, chosen, [] if frame is None else [frame]))
+        for number, state in states:
+            if frame is None:
+                self._objects[number] = ObjectState(MemoryBank(self._archive))
+                continue
+            state.prompts.pop(frame, None)
+            state.pending.pop(frame, None)
+            record = state.bank.conditioning.pop(frame, None)
+            if record is not None:
+                state.bank.tracked.put(frame, record)
+            state.visited.pop(frame, None)
+
+    def remove_object(self, object_id: int) -> None:
+        """Forgets an object with all that belongs to it. Raises ValueError for an unknown id."""
+        self._state(object_id)
+        self._remember(capture(self._objects, [object_id], []))
+        del self._objects[object_id]
+
+    def undo(self) -> bool:
+        """Takes the last prompt, clearing or removal back; False if there is none.
+
+        Frames that were tracked since keep their masks until they are propagated again.
+        """
+        return self._swap(self._undo, self._redo)
+
+    def redo(self) -> bool:
+        """Does again what `undo` took back; False if there is nothing."""
+        return self._swap(self._redo, self._undo)
+
+    # -- tracking -----------------------------------------------------------------------------------------------------
+
+    def propagate(
+        self, start: int | None = None, stop: int | None = None, *, reverse: bool = False
+    ) -> Iterator[FrameResult]:
+        """Tracks all objects frame by frame; stop whenever you like by leaving the loop.
+
+        Parameters
+        ----------
+        start
+            First frame; by default the earliest prompted frame (the latest if `reverse`).
+        stop
+            The frame before which to stop; by default after the last frame (the first if `reverse`).
+        reverse
+            Towards the beginning.
+
+        Yields
+        ------
+        FrameResult
+            Prompted frames come as they are, all others anew. Prompts and objects may be added between two results.
+
+        Raises
+        ------
+        ValueError
+            No object has a prompt, or the range is not within the video. At once, not at the first result.
+        """
+        prompted = [frame for number in self._objects for frame in self.conditioning_frames(number)]
+        if not prompted:
+            raise ValueError("there is no prompt to propagate: point at something first")
+        if start is None:
+            start = max(prompted) if reverse else min(prompted)
+        self._source.frame(_index("start", start))
+        length = self._source.length
+        if stop is not None and (stop < -1 or (length is not None and stop > length)):
+            raise ValueError(f"expected stop within the video of {length} frames, got {stop}")
+        return self._walk(start, stop, reverse)
+
+    def _walk(self, start: int, stop: int | None, reverse: bool) -> Iterator[FrameResult]:
+        for frame, picture in self._source.walk(start, stop, reverse=reverse):
+            yield self._step(frame, picture, reverse)
+
+    def push(self, picture: Picture) -> FrameResult:
+        """Takes the next frame [H, W, 3] uint8 of a live stream and returns all objects on it.
+
+        Prompts may be given on the pushed frame at once, with the index that the result carries.
+        """
+        if not isinstance(self._source, StreamSource):
+            raise ValueError("frames can be pushed to a session without source only: VideoSession(model)")
+        frame = self._source.push(picture)
+        result = self._step(frame, picture, reverse=False)
+        for state in self._objects.values():
+            for old in [t for t in state.visited if t < self._source.oldest]:
+                del state.visited[old]
+        return result
+
+    @torch.inference_mode()
+    def _step(self, frame: int, picture: Picture, reverse: bool) -> FrameResult:
+        self._write_pending()
+        moving: list[ObjectState] = []
+        for state in self._objects.values():
+            conditioning = state.bank.conditioning
+            if frame in conditioning:
+                state.visited[frame] = reverse
+            elif conditioning and (not self.policy.wait_for_prompt or _has_begun(conditioning, frame, reverse)):
+                moving.append(state)
+        if moving:
+            selections = [self._select(state, frame, reverse) for state in moving]
+            records = self._engine.track(self._encode(frame, picture), selections)
+            for state, record in zip(moving, records, strict=True):
+                state.bank.tracked.put(frame, record)
+                state.visited[frame] = reverse
+        return self.result(frame)
+
+    # -- keeping ------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Writes the whole state to one file, atomically; `load` goes on bit for bit as if nothing had happened."""
+        from masklet.session import snapshot
+
+        snapshot.save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path, model: Sam2, source: Any = None, *, archive: bool | str | Path = True) -> Self:
+        """A saved session, with the same model and source as before (undo steps are not kept).
+
+        Raises ValueError where the file is damaged, or the model or source is another one.
+        """
+        from masklet.session import snapshot
+
+        return snapshot.load(cls, Path(path), model, source, archive)
+
+    def close(self) -> None:
+        """Ends decoding and removes the archive."""
+        self._source.close()
+        if self._archive is not None:
+            self._archive.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _state(self, object_id: int) -> ObjectState:
+        try:
+            return self._objects[object_id]
+        except KeyError:
+            known = ", ".join(str(number) for number in self._objects) or "none"
+            raise ValueError(f"there is no object {object_id}; objects: {known}") from None
+
+    def _encode(self, frame: int, picture: Picture) -> ImageFeatures:
+        features = self._features.get(frame)
+        if features is None:
+            features = self.model.encode_image(frame_tensor(picture, self.model.config.image_size, self.model.device))
+            self._features[frame] = features
+            while len(self._features) > _CACHED_FRAMES:
+                self._features.popitem(last=False)
+        return features
+
+    def _select(self, state: ObjectState, frame: int, reverse: bool) -> Selection:
+        return state.bank.select(
+            frame,
+            reverse=reverse,
+            length=self._source.length,
+            memories=self.model.config.memories,
+            pointers=self.model.config.pointers,
+            most_conditioning=self.policy.max_conditioning,
+        )
+
+    def _decode_prompt(self, state: ObjectState, frame: int, prompt: Prompt, features: ImageFeatures) -> Memory:
+        if prompt.mask is not None:
+            return self._engine.from_mask(features, torch.from_numpy(prompt.mask.decode()).to(self.model.device))
+        size = self._source.size
+        assert size is not None
+        coordinates, marks = model_points(
+            np.array(prompt.points, np.float32).reshape(-1, 2),
+            np.array(prompt.labels, np.int32),
+            None if prompt.box is None else np.array(prompt.box, np.float32),
+            *size,
+            self.model.config.image_size,
+        )
+        device = self.model.device
+        points = Points(torch.from_numpy(coordinates)[None].to(device), torch.from_numpy(marks)[None].long().to(device))
+        # On a frame that the tracker has not seen, the prompt stands alone; else the memories have their say.
+        selection = self._select(state, frame, state.visited[frame]) if frame in state.visited else None
+        if selection is not None and not selection.spatial:
+            selection = None
+        previous = state.record(frame)
+        return self._engine.from_points(features, selection, points, None if previous is None else previous.logits)
+
+    def _write_pending(self) -> None:
+        """Writes the memories of newly prompted frames; once a frame's features serve all objects."""
+        waiting = sorted({frame for state in self._objects.values() for frame in state.pending})
+        written: dict[tuple[int, int], Memory] = {}
+        for frame in waiting:
+            features = self._features.get(frame) or self._encode(frame, self._source.frame(frame))
+            for number, state in self._objects.items():
+                if frame in state.pending:
+                    written[number, frame] = self._engine.write_memory(features, state.pending[frame].record)
+        for number, state in self._objects.items():
+            for conditioning in (False, True):  # as published: the order decides that of the memories
+                for frame, pending in state.pending.items():
+                    if pending.conditioning != conditioning:
+                        continue
+                    record = written[number, frame]
+                    if conditioning:
+                        state.bank.conditioning[frame] = record
+                        state.bank.tracked.pop(frame)
+                    elif frame not in state.bank.conditioning:  # the released code loses such a correction
+                        state.bank.tracked.put(frame, record)
+            state.pending.clear()
+
+    def _masklet(self, object_id: int, state: ObjectState) -> Masklet:
+        assert self._source.size is not None
+        height, width = self._source.size
+        frames = sorted({*state.bank.tracked.frames(), *state.bank.conditioning, *state.pending})
+        prompts = [{"frame": frame, **prompt.to_json()} for frame, prompt in sorted(state.prompts.items())]
+        masklet = Masklet(object_id, height, width, prompts=prompts)
+        for frame in frames:
+            record = state.record(frame)
+            assert record is not None
+            entry = ObjectMask(record, (height, width), prompted=frame in state.prompts)
+            masklet.add(entry.frame_mask(frame))
+        return masklet
+
+    def _remember(self, edit: Edit) -> None:
+        self._undo.append(edit)
+        del self._undo[:-_UNDO_STEPS]
+        self._redo.clear()
+
+    def _swap(self, source: list[Edit], target: list[Edit]) -> bool:
+        if not source:
+            return False
+        target.append(restore(self._objects, source.pop()))
+        return True
+
+
+def _has_begun(conditioning: Iterable[int], frame: int, reverse: bool) -> bool:
+    return any(t >= frame if reverse else t <= frame for t in conditioning)
+
+
+def _index(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"expected {name} as a whole number from 0, got {value!r}")
+    return int(value)
+
+
+def _checked_prompt(
+    points: ArrayLike | None,
+    labels: ArrayLike | None,
+    box: ArrayLike | None,
+    mask: NDArray[Any] | None,
+    earlier: Prompt | None,
+    size: Sequence[int],
+    replace: bool,
+) -> Prompt:
+    height, width = size[0], size[1]
+    if mask is not None:
+        if points is not None or box is not None or labels is not None:
+            raise ValueError("a mask prompt stands alone: it cannot be combined with points or a box in a video")
+        return Prompt(mask=Rle.encode(check_mask(mask, height, width)))
+    if points is None and box is None:
+        raise ValueError("expected points, a box or a mask, got none")
+    if points is None and labels is not None:
+        raise ValueError("labels need points")
+    if box is not None and not replace:
+        raise ValueError("a box starts a prompt anew: it needs replace=True")
+    old = Prompt() if earlier is None or earlier.mask is not None else earlier
+    corners = None if box is None else check_box(box, height, width).tolist()
+    coordinates: list[list[float]] = []
+    marks: list[int] = []
+    if points is not None:
+        array, numbers = check_points(points, labels, height, width, allow_empty=box is not None)
+        coordinates, marks = array.tolist(), numbers.tolist()
+    return Prompt(
+        points=(*old.points, *((x, y) for x, y in coordinates)),
+        labels=(*old.labels, *marks),
+        box=old.box if corners is None else (corners[0], corners[1], corners[2], corners[3]),
+    )
