@@ -6,99 +6,64 @@ Every record of a session has the same size, so the archive is one file of equal
 from __future__ import annotations
 
 import os
-import shutil
-import struct
 import tempfile
-import threading
 from pathlib import Path
 from typing import IO
 
-import numpy as np
 import torch
-from torch import Tensor
 
+from masklet.session.packing import Packing
 from masklet.session.records import Memory
-
-_SCORES = struct.Struct("<dd")
 
 
 class Archive:
-    """Slots of `Memory` records in a temporary file, which goes when the archive is closed.
+    """Slots of records in an unnamed temporary file, which goes when the archive is closed or the process ends.
 
-    Raises OSError with the folder's name where the disk is full; nothing that was written before is lost.
+    Raises OSError where the disk is full; nothing that was written before is lost.
     """
 
-    def __init__(self, *, grid: int, channels: int, memory_channels: int, folder: Path | None = None) -> None:
-        self._logits = (1, 4 * grid, 4 * grid)
-        self._pointer = (channels,)
-        self._memory = (memory_channels, grid, grid)
-        self._size = _SCORES.size + 4 * (16 * grid * grid + channels) + 2 * memory_channels * grid * grid
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="masklet-", dir=folder)
+    def __init__(self, packing: Packing, device: torch.device, folder: Path | None = None) -> None:
+        self._packing = packing
+        self._device = device
+        self._folder = folder or Path(tempfile.gettempdir())
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="masklet-", dir=self._folder, buffering=0)
         self._free: list[int] = []
         self._count = 0
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         self._file.close()
 
     def write(self, record: Memory, slot: int | None = None) -> int:
         """Stores a record, in `slot` if one is given, and returns its slot."""
-        assert record.memory is not None
-        data = b"".join(
-            (
-                _SCORES.pack(record.score, record.iou),
-                _bytes(record.logits.float()),
-                _bytes(record.pointer.float()),
-                _bytes(record.memory.view(torch.int16)),
-            )
-        )
-        assert len(data) == self._size
-        with self._lock:
-            if slot is None:
-                slot = self._free.pop() if self._free else self._count
-                self._count = max(self._count, slot + 1)
-        self.write_raw(slot, data)
+        data = memoryview(self._packing.pack(record))
+        new = slot is None
+        if slot is None:
+            slot = self._free[-1] if self._free else self._count
+        self._file.seek(slot * self._packing.size)
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"cannot keep the session's archive in {self._folder} ({os.strerror(error.errno or 0).lower()}); make "
+                f"room there, name another folder by archive=, or do without by archive=False",
+            ) from None
+        if new and self._free:
+            self._free.pop()
+        elif new:
+            self._count += 1
         return slot
 
     def read(self, slot: int) -> Memory:
-        data = self.read_raw(slot)
-        score, iou = _SCORES.unpack_from(data)
-        at = _SCORES.size
-        logits, at = _tensor(data, at, self._logits, np.float32)
-        pointer, at = _tensor(data, at, self._pointer, np.float32)
-        memory, at = _tensor(data, at, self._memory, np.int16)
-        return Memory(logits=logits, pointer=pointer, memory=memory.view(torch.bfloat16), score=score, iou=iou)
+        self._file.seek(slot * self._packing.size)
+        data = b""
+        while len(data) < self._packing.size:
+            part = self._file.read(self._packing.size - len(data))
+            assert part, "a slot that was written can be read"
+            data += part
+        return self._packing.unpack(data, self._device)
 
     def free(self, slot: int) -> None:
         """Lets another record have the slot."""
         self._free.append(slot)
-
-    def read_raw(self, slot: int) -> bytes:
-        """The bytes of a slot, as `write_raw` takes them."""
-        data = os.pread(self._file.fileno(), self._size, slot * self._size)
-        assert len(data) == self._size
-        return data
-
-    def write_raw(self, slot: int, data: bytes) -> None:
-        view = memoryview(data)
-        offset = slot * self._size
-        try:
-            while view:
-                written = os.pwrite(self._file.fileno(), view, offset)
-                view, offset = view[written:], offset + written
-        except OSError as error:
-            room = shutil.disk_usage(tempfile.gettempdir()).free
-            raise OSError(
-                error.errno,
-                f"the session's archive could not be written ({error.strerror}; {room / 1e6:.0f} MB free in "
-                f"{tempfile.gettempdir()}); free some space or open the session with archive=False",
-            ) from None
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.detach().cpu().contiguous().numpy().tobytes()
-
-
-def _tensor(data: bytes, at: int, shape: tuple[int, ...], dtype: type[np.generic]) -> tuple[Tensor, int]:
-    array = np.frombuffer(data, dtype, count=int(np.prod(shape)), offset=at).reshape(shape)
-    return torch.from_numpy(array.copy()), at + array.nbytes

@@ -275,7 +275,7 @@ class ImagePredictor:
 
 def _array(picture: Picture) -> NDArray[np.uint8]:
     if isinstance(picture, Image.Image):
-        return np.asarray(picture.convert("RGB"))
+        return np.array(picture.convert("RGB"))
     return check_picture(picture)
 
 

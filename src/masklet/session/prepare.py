@@ -38,11 +38,11 @@ def normalise(images: Tensor) -> Tensor:
 
 def still_tensor(picture: NDArray[np.uint8], side: int, device: torch.device) -> Tensor:
     """A still [H, W, 3] as [1, 3, S, S]: antialiased bilinear on values 0..1."""
-    image = torch.from_numpy(np.ascontiguousarray(picture)).to(device).permute(2, 0, 1)[None].float() / 255
+    image = torch.tensor(np.ascontiguousarray(picture), device=device).permute(2, 0, 1)[None].float() / 255
     return normalise(F.interpolate(image, size=(side, side), mode="bilinear", align_corners=False, antialias=True))
 
 
 def frame_tensor(picture: NDArray[np.uint8], side: int, device: torch.device) -> Tensor:
     """A video frame [H, W, 3] as [1, 3, S, S]: Pillow's bicubic on bytes."""
     small = np.array(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
-    return normalise(torch.from_numpy(small).to(device).permute(2, 0, 1)[None].float() / 255)
+    return normalise(torch.tensor(small, device=device).permute(2, 0, 1)[None].float() / 255)

@@ -83,6 +83,12 @@ class StreamSource:
         self.size: tuple[int, int] | None = None
         self.length: int | None = None
 
+    def resume(self, count: int, size: tuple[int, ...] | None) -> None:
+        """Goes on after `count` frames that were taken in an earlier session; an iterator starts with the next one."""
+        assert self.count == 0
+        self.count = count
+        self.size = None if size is None else (size[0], size[1])
+
     @property
     def oldest(self) -> int:
         """The first frame that is still kept."""

@@ -21,6 +21,7 @@ from masklet.session.archive import Archive
 from masklet.session.engine import Engine
 from masklet.session.memory import MemoryBank, Selection
 from masklet.session.objects import Edit, ObjectState, ObjectTable, Pending, Prompt, capture, restore
+from masklet.session.packing import Packing
 from masklet.session.policy import CORRECT, PUBLISHED, Policy
 from masklet.session.prepare import frame_tensor
 from masklet.session.prompts import check_box, check_mask, check_points, model_points
@@ -75,16 +76,11 @@ class VideoSession:
             raise ValueError("expected either a policy or reference_exact=True, got both")
         self.policy = PUBLISHED if reference_exact else policy or CORRECT
         self.model = model
-        self._source: Source = open_source(source)
+        self.source: Source = open_source(source)
         self._engine = Engine(model, self.policy)
-        self._archive: Archive | None = None
-        if archive is not False and not isinstance(self._source, StreamSource):
-            self._archive = Archive(
-                grid=model.config.grid,
-                channels=model.config.d_model,
-                memory_channels=model.config.memory_dim,
-                folder=None if archive is True else Path(archive),
-            )
+        self.archive: Archive | None = None
+        if archive is not False and not isinstance(self.source, StreamSource):
+            self.archive = Archive(Packing.of(model), model.device, None if archive is True else Path(archive))
         self._objects: ObjectTable = {}
         self._features: OrderedDict[int, ImageFeatures] = OrderedDict()
         self._undo: list[Edit] = []
@@ -97,15 +93,19 @@ class VideoSession:
         """The objects, in the order in which they were first prompted."""
         return tuple(self._objects)
 
+    def objects(self) -> ObjectTable:
+        """The live table of object states; for the session's own room."""
+        return self._objects
+
     @property
     def length(self) -> int | None:
         """Number of frames; None for a stream that has not ended."""
-        return self._source.length
+        return self.source.length
 
     @property
     def size(self) -> tuple[int, int] | None:
         """Height and width of the frames; None before a stream's first frame."""
-        return self._source.size
+        return self.source.size
 
     def prompts(self, object_id: int) -> dict[int, Prompt]:
         """An object's prompts by frame."""
@@ -119,7 +119,7 @@ class VideoSession:
 
     def result(self, frame: int) -> FrameResult:
         """What is known of a frame now, without tracking; objects without a record there are absent."""
-        size = self._source.size
+        size = self.source.size
         assert size is not None or not self._objects
         objects: dict[int, ObjectMask] = {}
         for object_id, state in self._objects.items():
@@ -135,7 +135,7 @@ class VideoSession:
 
         Raises ValueError in a session without archive (collect the results of `propagate` there).
         """
-        if self._archive is None:
+        if self.archive is None:
             raise ValueError("this session keeps no archive of its results; collect them from propagate()")
         return [self._masklet(object_id, state) for object_id, state in self._objects.items()]
 
@@ -182,13 +182,13 @@ class VideoSession:
             Nothing to point with, or something that does not fit the frame; nothing has changed then.
         """
         frame, object_id = _index("frame", frame), _index("object_id", object_id)
-        picture = self._source.frame(frame)
+        picture = self.source.frame(frame)
         state = self._objects.get(object_id)
         earlier = None if state is None else state.prompts.get(frame)
         prompt = _checked_prompt(points, labels, box, mask, None if replace else earlier, picture.shape[:2], replace)
         features = self._encode(frame, picture)
         if state is None:
-            state = ObjectState(MemoryBank(self._archive))
+            state = ObjectState(MemoryBank(self.archive))
         record = self._decode_prompt(state, frame, prompt, features)
         self._remember(capture(self._objects, [object_id], [frame]))
         self._objects[object_id] = state
@@ -207,11 +207,11 @@ class VideoSession:
         chosen = list(self._objects) if object_id is None else [object_id]
         states = [(number, self._state(number)) for number in chosen]
         if frame is not None:
-            self._source.frame(_index("frame", frame))
+            self.source.frame(_index("frame", frame))
         self._remember(capture(self._objects, chosen, [] if frame is None else [frame]))
         for number, state in states:
             if frame is None:
-                self._objects[number] = ObjectState(MemoryBank(self._archive))
+                self._objects[number] = ObjectState(MemoryBank(self.archive))
                 continue
             state.prompts.pop(frame, None)
             state.pending.pop(frame, None)
@@ -268,14 +268,14 @@ class VideoSession:
             raise ValueError("there is no prompt to propagate: point at something first")
         if start is None:
             start = max(prompted) if reverse else min(prompted)
-        self._source.frame(_index("start", start))
-        length = self._source.length
+        self.source.frame(_index("start", start))
+        length = self.source.length
         if stop is not None and (stop < -1 or (length is not None and stop > length)):
             raise ValueError(f"expected stop within the video of {length} frames, got {stop}")
         return self._walk(start, stop, reverse)
 
     def _walk(self, start: int, stop: int | None, reverse: bool) -> Iterator[FrameResult]:
-        for frame, picture in self._source.walk(start, stop, reverse=reverse):
+        for frame, picture in self.source.walk(start, stop, reverse=reverse):
             yield self._step(frame, picture, reverse)
 
     def push(self, picture: Picture) -> FrameResult:
@@ -283,12 +283,12 @@ class VideoSession:
 
         Prompts may be given on the pushed frame at once, with the index that the result carries.
         """
-        if not isinstance(self._source, StreamSource):
+        if not isinstance(self.source, StreamSource):
             raise ValueError("frames can be pushed to a session without source only: VideoSession(model)")
-        frame = self._source.push(picture)
+        frame = self.source.push(picture)
         result = self._step(frame, picture, reverse=False)
         for state in self._objects.values():
-            for old in [t for t in state.visited if t < self._source.oldest]:
+            for old in [t for t in state.visited if t < self.source.oldest]:
                 del state.visited[old]
         return result
 
@@ -330,9 +330,9 @@ class VideoSession:
 
     def close(self) -> None:
         """Ends decoding and removes the archive."""
-        self._source.close()
-        if self._archive is not None:
-            self._archive.close()
+        self.source.close()
+        if self.archive is not None:
+            self.archive.close()
 
     def __enter__(self) -> Self:
         return self
@@ -364,7 +364,7 @@ class VideoSession:
         return state.bank.select(
             frame,
             reverse=reverse,
-            length=self._source.length,
+            length=self.source.length,
             memories=self.model.config.memories,
             pointers=self.model.config.pointers,
             most_conditioning=self.policy.max_conditioning,
@@ -373,7 +373,7 @@ class VideoSession:
     def _decode_prompt(self, state: ObjectState, frame: int, prompt: Prompt, features: ImageFeatures) -> Memory:
         if prompt.mask is not None:
             return self._engine.from_mask(features, torch.from_numpy(prompt.mask.decode()).to(self.model.device))
-        size = self._source.size
+        size = self.source.size
         assert size is not None
         coordinates, marks = model_points(
             np.array(prompt.points, np.float32).reshape(-1, 2),
@@ -396,7 +396,7 @@ class VideoSession:
         waiting = sorted({frame for state in self._objects.values() for frame in state.pending})
         written: dict[tuple[int, int], Memory] = {}
         for frame in waiting:
-            features = self._features.get(frame) or self._encode(frame, self._source.frame(frame))
+            features = self._features.get(frame) or self._encode(frame, self.source.frame(frame))
             for number, state in self._objects.items():
                 if frame in state.pending:
                     written[number, frame] = self._engine.write_memory(features, state.pending[frame].record)
@@ -414,8 +414,8 @@ class VideoSession:
             state.pending.clear()
 
     def _masklet(self, object_id: int, state: ObjectState) -> Masklet:
-        assert self._source.size is not None
-        height, width = self._source.size
+        assert self.source.size is not None
+        height, width = self.source.size
         frames = sorted({*state.bank.tracked.frames(), *state.bank.conditioning, *state.pending})
         prompts = [{"frame": frame, **prompt.to_json()} for frame, prompt in sorted(state.prompts.items())]
         masklet = Masklet(object_id, height, width, prompts=prompts)
