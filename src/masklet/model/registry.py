@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from masklet.model import checkpoints
-from masklet.model.configs import CONFIGS, OFFICIAL, ModelConfig
+from masklet.model.configs import CONFIGS, OFFICIAL, ConvConfig, ModelConfig
 from masklet.model.errors import CheckpointError
 from masklet.model.sam2 import Sam2
 
@@ -99,7 +99,10 @@ def load_model(
             raise FileNotFoundError(f"no model or file is called {name_or_path!r}; names: {', '.join(CONFIGS)}")
         path = _local(name) or _download(name)
     model = checkpoints.load(path, config=config, image_size=image_size)
-    return model.to(device=torch.device(device) if device is not None else best_device(), dtype=dtype or torch.float32)
+    model = model.to(device=torch.device(device) if device is not None else best_device(), dtype=dtype or torch.float32)
+    if isinstance(model.config.encoder, ConvConfig):
+        model = model.to(memory_format=torch.channels_last)  # 1.3 to 2 times as fast for convolutions on a CPU
+    return model
 
 
 def best_device() -> torch.device:
