@@ -49,7 +49,7 @@ def object_colour(object_id: int) -> Rgb:
     """
     if 1 <= object_id <= len(_FIRST_COLOURS):
         return _FIRST_COLOURS[object_id - 1]
-    turn = object_id * (3 - math.sqrt(5)) / 2
+    turn = object_id * (3 - math.sqrt(5)) / 2 + 0.35
     lightness = (0.74, 0.64, 0.82)[object_id % 3]
     return _oklch(lightness, 0.16, turn % 1.0)
 

@@ -1,0 +1,1 @@
+"""Results out and in: overlays, cut-outs, and the annotation formats of the field."""
