@@ -64,13 +64,16 @@ class Motion:
     def flow(self, t: int) -> np.ndarray:
         """Elastic displacement [S, S, 2] float32 in pixels, to be added to the sampling positions; 0 at time 0."""
         knots = (self._elastic_end - self._elastic_start) * np.float32(self._time[t])
-        return cv2.resize(np.ascontiguousarray(knots.transpose(1, 2, 0)), (self._size, self._size), interpolation=cv2.INTER_CUBIC)
+        return cv2.resize(
+            np.ascontiguousarray(knots.transpose(1, 2, 0)), (self._size, self._size), interpolation=cv2.INTER_CUBIC
+        )
 
 
 def sampling_grid(rest_to_frame: np.ndarray, elastic: np.ndarray) -> np.ndarray:
     """Positions [S, S, 2] float32 in the source picture for each pixel of the frame.
 
-    `rest_to_frame` is 3x3 (source pixels to frame pixels); `elastic` [S, S, 2] bends the frame before it is mapped back.
+    `rest_to_frame` is 3x3 (source pixels to frame pixels); `elastic` [S, S, 2] bends the frame before it is
+    mapped back.
     """
     size = elastic.shape[0]
     inverse = np.linalg.inv(rest_to_frame).astype(np.float32)

@@ -58,13 +58,17 @@ def jitter_colours(rng: np.random.Generator, frames: np.ndarray) -> np.ndarray:
     """Brightness, contrast, saturation, gamma: one draw a clip and a small drift over its frames. [T,H,W,3] uint8."""
     grey = rng.random() < 0.05
     gain, lift, gamma, saturation = (
-        rng.uniform(0.75, 1.3), rng.uniform(-18, 18), rng.uniform(0.8, 1.25), rng.uniform(0.6, 1.3)
+        rng.uniform(0.75, 1.3),
+        rng.uniform(-18, 18),
+        rng.uniform(0.8, 1.25),
+        rng.uniform(0.6, 1.3),
     )
     drift = rng.normal(0, 0.06, 2) if rng.random() < 0.3 else np.zeros(2)
     tint = rng.uniform(0.94, 1.06, 3)
     levels = np.arange(256, dtype=np.float32)
     out = np.empty_like(frames)
-    for index, frame in enumerate(frames):
+    for index, original in enumerate(frames):
+        frame = original
         if grey:
             frame = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         elif abs(saturation - 1) > 0.1:
@@ -93,4 +97,6 @@ def blur_some(rng: np.random.Generator, frames: np.ndarray) -> np.ndarray:
         cv2.circle(kernel, (length // 2, length // 2), max(length // 3, 1), 1.0, -1)
     kernel /= kernel.sum()
     chosen = rng.random(len(frames)) < rng.choice([0.4, 1.0])
-    return np.stack([cv2.filter2D(frame, -1, kernel) if blur else frame for frame, blur in zip(frames, chosen, strict=True)])
+    return np.stack(
+        [cv2.filter2D(frame, -1, kernel) if blur else frame for frame, blur in zip(frames, chosen, strict=True)]
+    )

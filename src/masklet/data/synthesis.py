@@ -134,7 +134,9 @@ def _paste(
     margin = 0.2 if crosses else -0.15
     centre = rng.uniform(-margin, 1 + margin, 2) * size
     flip = -1.0 if rng.random() < 0.5 else 1.0
-    to_frame = np.array([[sx * flip, 0, centre[0] - flip * sx * width / 2], [0, sy, centre[1] - sy * height / 2], [0, 0, 1]])
+    to_frame = np.array(
+        [[sx * flip, 0, centre[0] - flip * sx * width / 2], [0, sy, centre[1] - sy * height / 2], [0, 0, 1]]
+    )
     motion = Motion(rng, TARGET, length, size, pivot=(float(centre[0]), float(centre[1])))
     travel = rng.uniform(-0.8, 0.8, 2) * size if crosses or rng.random() < 0.25 else np.zeros(2)
     covered = np.zeros((length, size, size), np.float32)

@@ -76,7 +76,14 @@ class Recipe:
 
     def stage_at(self, step: int) -> Stage:
         """The stage of optimiser step `step` (0-based)."""
+        return self._find(step)[0]
+
+    def stage_end(self, step: int) -> int:
+        """The first step after the stage that `step` belongs to."""
+        return self._find(step)[1]
+
+    def _find(self, step: int) -> tuple[Stage, int]:
         for stage, end in zip(self.stages, accumulate(stage.steps for stage in self.stages), strict=True):
             if step < end:
-                return stage
+                return stage, end
         raise ValueError(f"step {step} is past the end of the run ({self.steps} steps)")

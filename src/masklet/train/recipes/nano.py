@@ -2,8 +2,8 @@
 
     python -m masklet.train.recipes.nano DATA RUN --trunk efficientnet-lite0-57934424.pth
 
-DATA holds `stills/<source>/` (COCO format) and `clips/<name>/` (DAVIS format); RUN gets the checkpoint and the log and is
-where an interrupted run goes on.
+DATA holds `stills/<source>/` (COCO format) and `clips/<name>/` (DAVIS format); RUN gets the checkpoint and the log
+and is where an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import cv2
 import torch
 
 from masklet.data.clips import ClipSource, MaskedClip
-from masklet.data.stills import Stills, StillPool, StillSource
+from masklet.data.stills import StillPool, Stills, StillSource
 from masklet.data.synthesis import ClipSynthesis
 from masklet.model.configs import NANO
 from masklet.model.sam2 import Sam2
