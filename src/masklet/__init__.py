@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from masklet.masks import Masklet, Rle
     from masklet.media import open_clip
-    from masklet.model import load_model
+    from masklet.model.registry import load_model
     from masklet.session import ImagePredictor, VideoSession
 
 __version__ = "0.1.0"
@@ -27,7 +27,7 @@ _ROOM_OF = {
     "Masklet": "masklet.masks",
     "Rle": "masklet.masks",
     "VideoSession": "masklet.session",
-    "load_model": "masklet.model",
+    "load_model": "masklet.model.registry",
     "open_clip": "masklet.media",
 }
 

@@ -9,7 +9,6 @@ from typing import Annotated
 from cyclopts import Parameter
 
 CHECKPOINTS = {".pt", ".pth", ".safetensors"}
-IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 def info(file: Annotated[Path, Parameter(help="Video, picture, folder of pictures, checkpoint, or result.")]) -> None:
@@ -33,37 +32,33 @@ def info(file: Annotated[Path, Parameter(help="Video, picture, folder of picture
         rows = _masklets(file)
     elif suffix == ".jsonl":
         rows = _journal(file)
-    elif suffix in IMAGES and file.is_file():
-        rows = _image(file)
     else:
-        rows = _clip(file)
+        rows = _media(file)
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows:
         table.add_row(name, value)
     Console(soft_wrap=True, highlight=False).print(table)
 
 
-def _clip(path: Path) -> Iterable[tuple[str, str]]:
-    from masklet.media import open_clip
+def _media(path: Path) -> Iterable[tuple[str, str]]:
+    from masklet.media.probe import probe
 
-    with open_clip(path) as clip:
-        yield "kind", "folder of pictures" if path.is_dir() else "video"
-        yield "size", f"{clip.width}x{clip.height}"
-        yield "frames", str(len(clip))
-        times = clip.timestamps
-        if not path.is_dir() and len(times) > 1:
-            yield "frames/s", f"{clip.fps:.3f}".rstrip("0").rstrip(".")
-            yield "length", f"{times[-1] - times[0] + 1 / clip.fps:.2f} s"
-        if clip.damage:
-            yield "damage", clip.damage
-
-
-def _image(path: Path) -> Iterable[tuple[str, str]]:
-    from masklet.media import read_image
-
-    height, width, _ = read_image(path).shape
-    yield "kind", "picture"
-    yield "size", f"{width}x{height}"
+    found = probe(path)
+    yield "kind", {"images": "folder of pictures", "image": "picture"}.get(found.kind, found.kind)
+    yield "format", f"{found.container}, {found.codec}, {found.pixel_format}, {found.bit_depth} bits"
+    yield (
+        "size",
+        f"{found.width}x{found.height}" + (f" (rotated by {found.rotation} degrees)" if found.rotation else ""),
+    )
+    if found.kind != "image":
+        yield "frames", str(found.frames)
+    if found.kind == "video":
+        rate = f"{found.fps:.3f}".rstrip("0").rstrip(".")
+        yield "frames/s", f"{rate} on average, {found.fps_min:.3g} to {found.fps_max:.3g}" if found.variable else rate
+        yield "length", f"{found.duration:.2f} s"
+        yield "sound", "yes" if found.audio else "no"
+    if found.damage:
+        yield "damage", found.damage
 
 
 def _checkpoint(path: Path) -> Iterable[tuple[str, str]]:
@@ -79,9 +74,9 @@ def _checkpoint(path: Path) -> Iterable[tuple[str, str]]:
 
 
 def _masklets(path: Path) -> Iterable[tuple[str, str]]:
-    from masklet.cli.results import read_result
+    from masklet.cli.outputs import Result
 
-    result = read_result(path)
+    result = Result.read(path)
     yield "kind", "result of masklet track"
     yield "video", str(result.header["source"])
     yield "model", str(result.header["model"])

@@ -45,7 +45,7 @@ def load(model: str, device: str | None, dtype: Dtype | None) -> Sam2:
     """
     import torch
 
-    from masklet.model import load_model
+    from masklet.model.registry import load_model
 
     try:
         place = None if device is None else torch.device(device)

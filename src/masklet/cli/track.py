@@ -122,7 +122,8 @@ def track(
     said = [parse_prompt(text) for text in prompt or []]
     if prompts is not None:
         said += read_prompts(prompts)
-    from masklet.cli.tracking import Job, mask_prompts, run
+    from masklet.cli.job import Job, mask_prompts
+    from masklet.cli.tracking import run
 
     if mask is not None:
         said += mask_prompts(mask, start or 0)
