@@ -17,6 +17,7 @@ from torch import Tensor
 
 from masklet.model.prompt_encoder import Points
 from masklet.model.sam2 import Sam2
+from masklet.session.everything import EverythingOptions, Segment, everything
 from masklet.session.prepare import check_picture
 from masklet.session.prompts import check_box, check_mask, check_points, model_points
 from masklet.session.selection import stability, take_single
@@ -96,6 +97,7 @@ class ImagePredictor:
         self.threshold = threshold
         self._cleanup = Cleanup(threshold=threshold, holes=max_hole_area, sprinkles=max_sprinkle_area)
         self._single = single
+        self._pictures: list[NDArray[np.uint8]] = []
         self._stills: list[Still] = []
 
     @torch.inference_mode()
@@ -108,7 +110,9 @@ class ImagePredictor:
         pictures = [image] if isinstance(image, np.ndarray | Image.Image) else list(image)
         if not pictures:
             raise ValueError("expected at least one picture, got an empty list")
-        self._stills = encode(self.model, [_array(picture) for picture in pictures])
+        arrays = [_array(picture) for picture in pictures]
+        self._stills = encode(self.model, arrays)
+        self._pictures = arrays
 
     @property
     def stills(self) -> Sequence[Still]:
@@ -117,6 +121,7 @@ class ImagePredictor:
 
     def reset(self) -> None:
         """Forgets the pictures."""
+        self._pictures = []
         self._stills = []
 
     @torch.inference_mode()
@@ -205,6 +210,12 @@ class ImagePredictor:
             found = self.decode(still, clicks, None, multimask=multimask)
             predictions += [self.finish(still, found, n) for n in range(len(chunk))]
         return predictions
+
+    def everything(self, options: EverythingOptions | None = None, *, image_index: int = 0) -> list[Segment]:
+        """All that is in a picture that is set, without prompts (see `masklet.session.everything`)."""
+        still = self._still(image_index)
+        picture = self._pictures[image_index]
+        return everything(self.model, picture, options, single=self._single, whole=still)
 
     def decode(self, still: Still, points: Points | None, masks: Tensor | None, *, multimask: bool) -> Candidates:
         """Unchecked tensors of N prompts -> the decoder's masks; for adapters that bring their own prompts."""
