@@ -13,11 +13,12 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import safetensors
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]  (a bare dict in its signature)
 from torch import Tensor
 
 from masklet.model.adapters import translate
@@ -66,7 +67,7 @@ def save(model: Sam2, path: str | Path, *, dtype: torch.dtype | None = None, not
     os.close(handle)
     try:
         save_file(tensors, temporary, metadata=metadata)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
     finally:
         Path(temporary).unlink(missing_ok=True)
 
@@ -80,8 +81,10 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        file: Any = safetensors.safe_open(path, framework="pt")
+        with file:
+            names: list[str] = list(file.keys())
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except SafetensorError as error:
         raise CheckpointError(f"{path}: not a complete safetensors file ({error})") from None
 
@@ -96,9 +99,12 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         ) from None
     except (RuntimeError, EOFError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise CheckpointError(f"{path}: not a complete checkpoint: {str(error).splitlines()[0]}") from None
-    tensors: Any = content.get("model", content) if isinstance(content, dict) else None
-    if not isinstance(tensors, dict) or not tensors or not all(isinstance(t, Tensor) for t in tensors.values()):
-        raise CheckpointError(f'{path}: expected a dictionary of tensors under "model", got {type(content).__name__}')
+    nested: Any = cast("dict[str, Any]", content).get("model", content) if isinstance(content, dict) else None
+    tensors = cast("dict[str, Any]", nested) if isinstance(nested, dict) else {}
+    if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        raise CheckpointError(
+            f'{path}: expected a dictionary of tensors under "model", got {type(cast("object", content)).__name__}'
+        )
     return tensors
 
 
@@ -144,8 +150,8 @@ def config_from_dict(fields: dict[str, Any]) -> ModelConfig:
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
     def convert(value: Any) -> Any:
         if isinstance(value, dict):
-            return _tuples(value)
-        return tuple(convert(v) for v in value) if isinstance(value, list) else value
+            return _tuples(cast("dict[str, Any]", value))
+        return tuple(convert(part) for part in cast("list[Any]", value)) if isinstance(value, list) else value
 
     return {name: convert(value) for name, value in fields.items()}
 

@@ -129,7 +129,7 @@ class MaskDecoder(nn.Module):
         up = F.gelu(self.upscale4(up) + stride4)  # [O, C/8, 4h, 4w]
         mask_tokens = tokens[:, 2 : 2 + MASKS]
         kernels = torch.stack([net(mask_tokens[:, m]) for m, net in enumerate(self.hypernetworks)], dim=1)
-        logits = (kernels @ up.flatten(2)).unflatten(2, up.shape[2:])  # [O, M, 4h, 4w]
+        logits = (kernels @ up.flatten(2)).reshape(objects, MASKS, *up.shape[2:])  # [O, M, 4h, 4w]
         return Decoded(
             logits=logits,
             iou=self.iou_head(tokens[:, 1]).sigmoid(),

@@ -88,6 +88,7 @@ class MemoryAttention(nn.Module):
         x = embedding.flatten(2).transpose(1, 2) + 0.1 * positions  # [1 or O, N, C]
         keys = memory.values + memory.positions
         for layer in self.layers:
+            assert isinstance(layer, MemoryAttentionLayer)
             x = layer.attend_self(x, table)
             # Until here the first layer knows nothing of the object: one frame's work serves all objects.
             x = layer.attend_memory(x.expand(objects, -1, -1), keys, memory, table)

@@ -83,7 +83,6 @@ def rotate(tokens: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
     """
     cos, sin = table
     cells, channels = cos.shape
-    grouped = tokens.float().unflatten(-2, (-1, cells))  # [.., R, N, C]
-    a, b = grouped.unflatten(-1, (channels // 2, 2)).unbind(-1)
-    turned = torch.stack((-b, a), dim=-1).flatten(-2)
-    return (grouped * cos + turned * sin).flatten(-3, -2).to(tokens.dtype)
+    grouped = tokens.float().reshape(*tokens.shape[:-2], -1, cells, channels)  # [.., R, N, C]
+    turned = torch.stack((-grouped[..., 1::2], grouped[..., 0::2]), dim=-1).flatten(-2)
+    return (grouped * cos + turned * sin).reshape(tokens.shape).to(tokens.dtype)

@@ -33,6 +33,8 @@ class Points:
 class PromptEncoder(nn.Module):
     """Points and mask logits -> sparse tokens [O, P + 1, C] and a dense map [O or 1, C, h, w]."""
 
+    frequencies: Tensor
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         dim = config.d_model

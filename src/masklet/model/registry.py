@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -66,8 +67,8 @@ def load_model(
     Parameters
     ----------
     name_or_path
-        `nano` (bundled), a published name such as `sam2.1-hiera-tiny` or `facebook/sam2.1-hiera-tiny` (downloaded once),
-        or the path of a `.pt` or `.safetensors` file in the official, the transformers or our own naming.
+        `nano` (bundled), a published name such as `sam2.1-hiera-tiny` or `facebook/sam2.1-hiera-tiny` (downloaded
+        once), or the path of a `.pt` or `.safetensors` file in the official, the transformers or our own naming.
     device
         Where to put it; by default the best device present.
     dtype
@@ -101,8 +102,15 @@ def load_model(
     model = checkpoints.load(path, config=config, image_size=image_size)
     model = model.to(device=torch.device(device) if device is not None else best_device(), dtype=dtype or torch.float32)
     if isinstance(model.config.encoder, ConvConfig):
-        model = model.to(memory_format=torch.channels_last)  # 1.3 to 2 times as fast for convolutions on a CPU
+        order_for_convolutions(model)
     return model
+
+
+def order_for_convolutions(model: Sam2) -> None:
+    """Lays the weights of convolutions out with channels last: 1.3 to 2 times as fast on a CPU."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
+            module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def best_device() -> torch.device:
@@ -133,14 +141,15 @@ def _download(name: str) -> Path:
         raise FileNotFoundError(f"this installation lacks the bundled weights of {name} (expected in {BUNDLED})")
     by_hand = f"put {file} at {target}, or pass the path of a checkpoint"
     try:
-        from huggingface_hub import hf_hub_download
+        import huggingface_hub
     except ImportError:
         raise FileNotFoundError(
             f"{name} is not on this machine; pip install 'masklet[hub]' downloads it, or {by_hand}"
         ) from None
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        fetched = Path(hf_hub_download(repo_id=f"facebook/{name}", filename=file, local_dir=target.parent))
+        fetch: Any = huggingface_hub.hf_hub_download  # pyright: ignore[reportUnknownMemberType]
+        fetched = Path(fetch(repo_id=f"facebook/{name}", filename=file, local_dir=target.parent))
     except (OSError, ValueError) as error:  # huggingface_hub's errors derive from these
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileNotFoundError(f"{name} could not be downloaded ({reason}); {by_hand}") from None

@@ -26,7 +26,9 @@ class Archive:
         self._packing = packing
         self._device = device
         self._folder = folder or Path(tempfile.gettempdir())
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="masklet-", dir=self._folder, buffering=0)
+        self._file: IO[bytes] = tempfile.TemporaryFile(  # noqa: SIM115  (open as long as the archive)
+            prefix="masklet-", dir=self._folder, buffering=0
+        )
         self._free: list[int] = []
         self._count = 0
 

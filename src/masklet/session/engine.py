@@ -100,7 +100,8 @@ class Engine:
         # The memory sees the mask before its holes are filled.
         memories = model.encode_memory(features.embedding, model.upsample(logits).sigmoid(), visible)
         memories = memories.to(torch.bfloat16)
-        scores, ious = decoded.object_score[:, 0].tolist(), chosen.iou[:, 0].tolist()
+        scores = [float(score) for score in decoded.object_score[:, 0]]
+        ious = [float(iou) for iou in chosen.iou[:, 0]]
         return [
             replace(self._record(logits[i], pointers[i], score=scores[i], iou=ious[i]), memory=memories[i].clone())
             for i in range(len(selections))
@@ -116,5 +117,5 @@ class Engine:
         if self._hole_area:
             holes = small_components(np.ascontiguousarray((logits[0] <= 0).cpu().numpy()), self._hole_area)
             if holes.any():
-                return torch.where(torch.from_numpy(holes).to(logits.device), HOLE_FILL, logits)
+                return torch.where(torch.as_tensor(holes).to(logits.device), HOLE_FILL, logits)
         return logits.clone()

@@ -4,41 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from masklet.masks.rle import Rle
 from masklet.session.memory import MemoryBank
+from masklet.session.prompts import Prompt
 from masklet.session.records import Memory
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What the user pointed at on one frame, in pixels of the video: clicks and a box, or a mask."""
-
-    points: tuple[tuple[float, float], ...] = ()
-    labels: tuple[int, ...] = ()
-    box: tuple[float, float, float, float] | None = None
-    mask: Rle | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        record: dict[str, Any] = {}
-        if self.points:
-            record |= {"points": [list(p) for p in self.points], "labels": list(self.labels)}
-        if self.box is not None:
-            record["box"] = list(self.box)
-        if self.mask is not None:
-            record["mask"] = self.mask.to_coco()
-        return record
-
-    @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Prompt:
-        box = record.get("box")
-        return cls(
-            points=tuple((float(x), float(y)) for x, y in record.get("points", ())),
-            labels=tuple(int(label) for label in record.get("labels", ())),
-            box=None if box is None else (box[0], box[1], box[2], box[3]),
-            mask=Rle.from_coco(record["mask"]) if "mask" in record else None,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,12 +38,14 @@ class Packing:
 
     def pack(self, record: Memory) -> bytes:
         memory = torch.zeros(self.memory, dtype=torch.bfloat16) if record.memory is None else record.memory
-        data = b"".join((
-            _SCORES.pack(record.score, record.iou, record.memory is not None),
-            _bytes(record.logits),
-            _bytes(record.pointer),
-            _bytes(memory.view(torch.int16)),
-        ))
+        data = b"".join(
+            (
+                _SCORES.pack(record.score, record.iou, record.memory is not None),
+                _bytes(record.logits),
+                _bytes(record.pointer),
+                _bytes(memory.view(torch.int16)),
+            )
+        )
         assert len(data) == self.size
         return data
 
@@ -68,4 +70,4 @@ def _bytes(tensor: Tensor) -> bytes:
 
 def _tensor(data: bytes, at: int, shape: tuple[int, ...], dtype: type[np.generic]) -> tuple[Tensor, int]:
     array = np.frombuffer(data, dtype, count=prod(shape), offset=at).reshape(shape)
-    return torch.from_numpy(array.copy()), at + array.nbytes
+    return torch.as_tensor(array.copy()), at + array.nbytes

@@ -8,6 +8,8 @@ Legend: H W picture, S side of the model's image.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,15 +20,16 @@ from torch import Tensor
 from masklet.model.sam2 import MEAN, STD
 
 
-def check_picture(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def check_picture(picture: object) -> NDArray[np.uint8]:
     """The picture itself, if it is a non-empty [H, W, 3] uint8 array; else a ValueError or TypeError that says why."""
     if not isinstance(picture, np.ndarray):
         raise TypeError(f"expected a picture as a numpy array [height, width, 3], got {type(picture).__name__}")
-    if picture.dtype != np.uint8:
-        raise ValueError(f"expected a picture of uint8 values 0..255, got {picture.dtype}")
-    if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        raise ValueError(f"expected a picture of shape [height, width, 3], got {list(picture.shape)}")
-    return picture
+    array = cast("NDArray[np.uint8]", picture)
+    if array.dtype != np.uint8:
+        raise ValueError(f"expected a picture of uint8 values 0..255, got {array.dtype}")
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ValueError(f"expected a picture of shape [height, width, 3], got {list(array.shape)}")
+    return array
 
 
 def normalise(images: Tensor) -> Tensor:

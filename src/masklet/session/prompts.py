@@ -8,11 +8,13 @@ Legend: H W picture, S side of the model's image, P points.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from masklet.masks.rle import Rle
 from masklet.model.prompt_encoder import BOX_END, BOX_START, NEGATIVE, POSITIVE
 
 Coordinates = NDArray[np.float32]
@@ -140,3 +142,70 @@ def _numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"expected {name} as an array of numbers, got {values!r:.80}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the user pointed at on one frame, in pixels of the video: clicks and a box, or a mask."""
+
+    points: tuple[tuple[float, float], ...] = ()
+    labels: tuple[int, ...] = ()
+    box: tuple[float, float, float, float] | None = None
+    mask: Rle | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        record: dict[str, Any] = {}
+        if self.points:
+            record |= {"points": [list(p) for p in self.points], "labels": list(self.labels)}
+        if self.box is not None:
+            record["box"] = list(self.box)
+        if self.mask is not None:
+            record["mask"] = self.mask.to_coco()
+        return record
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Prompt:
+        box = record.get("box")
+        return cls(
+            points=tuple((float(x), float(y)) for x, y in record.get("points", ())),
+            labels=tuple(int(label) for label in record.get("labels", ())),
+            box=None if box is None else (box[0], box[1], box[2], box[3]),
+            mask=Rle.from_coco(record["mask"]) if "mask" in record else None,
+        )
+
+    @classmethod
+    def checked(
+        cls,
+        size: tuple[int, ...],
+        *,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask: NDArray[Any] | None = None,
+    ) -> Prompt:
+        """A prompt on a picture of `size` (height, width); ValueError where it is empty or does not fit."""
+        height, width = size[0], size[1]
+        if mask is not None:
+            if points is not None or box is not None or labels is not None:
+                raise ValueError("in a video a mask prompt stands alone, got a mask with points or a box")
+            return cls(mask=Rle.encode(check_mask(mask, height, width)))
+        if points is None and box is None:
+            raise ValueError("expected points, a box or a mask, got none")
+        if points is None and labels is not None:
+            raise ValueError("expected points to go with the labels, got none")
+        corners = None
+        if box is not None:
+            x0, y0, x1, y1 = check_box(box, height, width).tolist()
+            corners = (x0, y0, x1, y1)
+        if points is None:
+            return cls(box=corners)
+        coordinates, marks = check_points(points, labels, height, width, allow_empty=box is not None)
+        return cls(tuple((x, y) for x, y in coordinates.tolist()), tuple(marks.tolist()), corners)
+
+    def added_to(self, earlier: Prompt | None) -> Prompt:
+        """These clicks after those of `earlier`, whose box stays; a box or mask of its own starts anew."""
+        if self.box is not None or self.mask is not None:
+            raise ValueError("a box or a mask starts a prompt anew: it needs replace=True")
+        if earlier is None or earlier.mask is not None:
+            return self
+        return Prompt((*earlier.points, *self.points), (*earlier.labels, *self.labels), earlier.box)

@@ -1,7 +1,6 @@
 """A whole session in one file: a zip of JSON and of packed records, no pickle.
 
-    session.json   what there is, with the numbers of the records
-    records.bin    records of equal size, in the archive's own packing
+`session.json` says what there is, `records.bin` holds the records in the order in which the former names them.
 """
 
 from __future__ import annotations
@@ -20,9 +19,10 @@ import torch
 from masklet.media.atomic import atomic_path
 from masklet.model.sam2 import Sam2
 from masklet.session.memory import MemoryBank
-from masklet.session.objects import ObjectState, Pending, Prompt
+from masklet.session.objects import ObjectState, Pending
 from masklet.session.packing import Packing
 from masklet.session.policy import CORRECT, PUBLISHED, Policy
+from masklet.session.prompts import Prompt
 from masklet.session.records import Memory
 from masklet.session.source import StreamSource
 from masklet.session.video import VideoSession
@@ -58,18 +58,20 @@ def save(session: VideoSession, path: Path) -> None:
 
             for object_id, state in session.objects().items():
                 tracked = state.bank.tracked
-                objects.append({
-                    "id": object_id,
-                    "prompts": [[frame, prompt.to_json()] for frame, prompt in state.prompts.items()],
-                    "pending": [[t, put(entry.record), entry.conditioning] for t, entry in state.pending.items()],
-                    "conditioning": [[t, put(record)] for t, record in state.bank.conditioning.items()],
-                    "tracked": [[t, put(record)] for t, record in _records(state)],
-                    "pointers": [
-                        [t, base64.b64encode(pointer.cpu().numpy().tobytes()).decode()]
-                        for t, pointer in tracked.pointer_frames()
-                    ],
-                    "visited": [[t, reverse] for t, reverse in state.visited.items()],
-                })
+                objects.append(
+                    {
+                        "id": object_id,
+                        "prompts": [[frame, prompt.to_json()] for frame, prompt in state.prompts.items()],
+                        "pending": [[t, put(entry.record), entry.conditioning] for t, entry in state.pending.items()],
+                        "conditioning": [[t, put(record)] for t, record in state.bank.conditioning.items()],
+                        "tracked": [[t, put(record)] for t, record in _records(state)],
+                        "pointers": [
+                            [t, base64.b64encode(pointer.cpu().numpy().tobytes()).decode()]
+                            for t, pointer in tracked.pointer_frames()
+                        ],
+                        "visited": [[t, reverse] for t, reverse in state.visited.items()],
+                    }
+                )
         source = session.source
         content = {
             "format": FORMAT,
@@ -108,7 +110,9 @@ def load(kind: type[Session], path: Path, model: Sam2, source: Any, archive: boo
             if content["format"] != FORMAT:
                 raise ValueError(f"{path}: expected a session of format {FORMAT}, got {content['format']}")
             if content["model"] != fingerprint(model):
-                raise ValueError(f"{path} was saved with the model {content['model']}, this one is {fingerprint(model)}")
+                raise ValueError(
+                    f"{path} was saved with the model {content['model']}, this one is {fingerprint(model)}"
+                )
             policy = _POLICIES[content["policy"]]
             session = kind(model, source, policy=policy, archive=archive)
             try:
@@ -160,6 +164,6 @@ def _fill(session: VideoSession, content: dict[str, Any], records: Any) -> None:
             state.bank.tracked.put(frame, take())
         for frame, pointer in entry["pointers"]:
             values = np.frombuffer(base64.b64decode(pointer), np.float32).copy()
-            state.bank.tracked.put_pointer(frame, torch.from_numpy(values).to(device))
-        state.visited = {frame: reverse for frame, reverse in entry["visited"]}
+            state.bank.tracked.put_pointer(frame, torch.as_tensor(values).to(device))
+        state.visited = dict(entry["visited"])
         session.objects()[entry["id"]] = state

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sized
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,7 +152,6 @@ def open_source(source: Any) -> ClipSource | StreamSource:
         return StreamSource(None)
     if isinstance(source, Stream):
         return StreamSource(source)
-    if isinstance(source, Iterator) or (isinstance(source, Iterable) and not hasattr(source, "__len__")):
-        if not isinstance(source, (str, bytes)) and not hasattr(source, "__fspath__"):
-            return StreamSource(open_stream(source))
-    return ClipSource(open_clip(source))
+    if isinstance(source, Iterable) and not isinstance(source, Sized):
+        return StreamSource(open_stream(cast("Iterable[Picture]", source)))
+    return ClipSource(open_clip(cast("Any", source)))

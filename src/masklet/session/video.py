@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,18 +14,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from masklet.masks.masklet import Masklet
-from masklet.masks.rle import Rle
 from masklet.model.encoder import ImageFeatures
 from masklet.model.prompt_encoder import Points
 from masklet.model.sam2 import Sam2
 from masklet.session.archive import Archive
 from masklet.session.engine import Engine
 from masklet.session.memory import MemoryBank, Selection
-from masklet.session.objects import Edit, ObjectState, ObjectTable, Pending, Prompt, capture, restore
+from masklet.session.objects import Edit, ObjectState, ObjectTable, Pending, capture, restore
 from masklet.session.packing import Packing
 from masklet.session.policy import CORRECT, PUBLISHED, Policy
 from masklet.session.prepare import frame_tensor
-from masklet.session.prompts import check_box, check_mask, check_points, model_points
+from masklet.session.prompts import Prompt, model_points
 from masklet.session.records import Memory
 from masklet.session.results import FrameResult, ObjectMask, separate
 from masklet.session.source import Picture, Source, StreamSource, open_source
@@ -184,8 +184,9 @@ class VideoSession:
         frame, object_id = _index("frame", frame), _index("object_id", object_id)
         picture = self.source.frame(frame)
         state = self._objects.get(object_id)
-        earlier = None if state is None else state.prompts.get(frame)
-        prompt = _checked_prompt(points, labels, box, mask, None if replace else earlier, picture.shape[:2], replace)
+        prompt = Prompt.checked(picture.shape[:2], points=points, labels=labels, box=box, mask=mask)
+        if not replace:
+            prompt = prompt.added_to(None if state is None else state.prompts.get(frame))
         features = self._encode(frame, picture)
         if state is None:
             state = ObjectState(MemoryBank(self.archive))
@@ -372,7 +373,7 @@ class VideoSession:
 
     def _decode_prompt(self, state: ObjectState, frame: int, prompt: Prompt, features: ImageFeatures) -> Memory:
         if prompt.mask is not None:
-            return self._engine.from_mask(features, torch.from_numpy(prompt.mask.decode()).to(self.model.device))
+            return self._engine.from_mask(features, torch.as_tensor(prompt.mask.decode()).to(self.model.device))
         size = self.source.size
         assert size is not None
         coordinates, marks = model_points(
@@ -383,7 +384,7 @@ class VideoSession:
             self.model.config.image_size,
         )
         device = self.model.device
-        points = Points(torch.from_numpy(coordinates)[None].to(device), torch.from_numpy(marks)[None].long().to(device))
+        points = Points(torch.as_tensor(coordinates)[None].to(device), torch.as_tensor(marks)[None].long().to(device))
         # On a frame that the tracker has not seen, the prompt stands alone; else the memories have their say.
         selection = self._select(state, frame, state.visited[frame]) if frame in state.visited else None
         if selection is not None and not selection.spatial:
@@ -443,40 +444,10 @@ def _has_begun(conditioning: Iterable[int], frame: int, reverse: bool) -> bool:
 
 
 def _index(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if number < 0 or isinstance(value, bool):
         raise ValueError(f"expected {name} as a whole number from 0, got {value!r}")
-    return int(value)
-
-
-def _checked_prompt(
-    points: ArrayLike | None,
-    labels: ArrayLike | None,
-    box: ArrayLike | None,
-    mask: NDArray[Any] | None,
-    earlier: Prompt | None,
-    size: Sequence[int],
-    replace: bool,
-) -> Prompt:
-    height, width = size[0], size[1]
-    if mask is not None:
-        if points is not None or box is not None or labels is not None:
-            raise ValueError("a mask prompt stands alone: it cannot be combined with points or a box in a video")
-        return Prompt(mask=Rle.encode(check_mask(mask, height, width)))
-    if points is None and box is None:
-        raise ValueError("expected points, a box or a mask, got none")
-    if points is None and labels is not None:
-        raise ValueError("labels need points")
-    if box is not None and not replace:
-        raise ValueError("a box starts a prompt anew: it needs replace=True")
-    old = Prompt() if earlier is None or earlier.mask is not None else earlier
-    corners = None if box is None else check_box(box, height, width).tolist()
-    coordinates: list[list[float]] = []
-    marks: list[int] = []
-    if points is not None:
-        array, numbers = check_points(points, labels, height, width, allow_empty=box is not None)
-        coordinates, marks = array.tolist(), numbers.tolist()
-    return Prompt(
-        points=(*old.points, *((x, y) for x, y in coordinates)),
-        labels=(*old.labels, *marks),
-        box=old.box if corners is None else (corners[0], corners[1], corners[2], corners[3]),
-    )
+    return number
