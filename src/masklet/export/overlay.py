@@ -8,7 +8,7 @@ without stairs for the price of a blur, and only inside of each mask's bounding 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -104,7 +104,8 @@ def draw_prompts(frame: Picture, prompts: Iterable[Mapping[str, Any]]) -> Pictur
     result = _as_picture(frame).copy()
     scale = _scale(result)
     for prompt in prompts:
-        box, points = prompt.get("box"), prompt.get("points") or ()
+        box = prompt.get("box")
+        points: Sequence[Any] = prompt.get("points") or ()
         if box is not None:
             _draw_box(result, tuple(float(side) for side in box), object_colour(int(prompt.get("object", 0))), scale)
         labels = prompt.get("labels") or [1] * len(points)
@@ -198,10 +199,10 @@ def _anchor(mask: Mask, box: Bbox, label: tuple[int, int]) -> tuple[float, float
 def _draw_box(picture: Picture, box: tuple[float, ...], colour: Rgb, scale: float) -> None:
     if len(box) != 4:
         raise ValueError(f"a box is x0, y0, x1, y1, got {len(box)} numbers")
-    corners = [(_fixed(box[0]), _fixed(box[1])), (_fixed(box[2]), _fixed(box[3]))]
+    low, high = (_fixed(box[0]), _fixed(box[1])), (_fixed(box[2]), _fixed(box[3]))
     width = max(1, round(2 * scale))
-    cv2.rectangle(picture, *corners, _WHITE, width + 2, cv2.LINE_AA, _SHIFT)
-    cv2.rectangle(picture, *corners, colour, width, cv2.LINE_AA, _SHIFT)
+    cv2.rectangle(picture, low, high, _WHITE, width + 2, cv2.LINE_AA, _SHIFT)
+    cv2.rectangle(picture, low, high, colour, width, cv2.LINE_AA, _SHIFT)
 
 
 def _draw_point(picture: Picture, x: float, y: float, *, positive: bool, scale: float) -> None:

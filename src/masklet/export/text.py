@@ -34,7 +34,7 @@ def draw_label(picture: Picture, text: str, centre: tuple[float, float], colour:
     y = min(max(round(centre[1] - field.shape[0] / 2), 0), max(height - field.shape[0], 0))
     part = picture[y : y + field.shape[0], x : x + field.shape[1]]
     field = field[: part.shape[0], : part.shape[1]]
-    blend(part, field[:, :, :3], field[:, :, 3] / np.float32(255))
+    blend(part, field[:, :, :3], field[:, :, 3].astype(np.float32) / 255)
 
 
 def draw_line(picture: Picture, text: str, at: tuple[int, int], colour: Rgb, *, size: int) -> None:
@@ -45,11 +45,11 @@ def draw_line(picture: Picture, text: str, at: tuple[int, int], colour: Rgb, *, 
     ImageDraw.Draw(image).text((0, 0), text, fill=255, font=font)
     x, y = at
     part = picture[y : y + image.height, x : x + width]
-    opacity = np.asarray(image, np.float32)[: part.shape[0], : part.shape[1]] / 255
+    opacity = np.asarray(image, np.float32)[: part.shape[0], : part.shape[1]] / np.float32(255)
     blend(part, np.full_like(part, colour), opacity)
 
 
-def blend(part: Picture, colour: Picture, opacity: NDArray[np.float32]) -> None:
+def blend(part: Picture, colour: Picture, opacity: NDArray[np.floating]) -> None:
     """Lay `colour` (HxWx3) over `part` (HxWx3, changed in place) with `opacity` (HxW, 0..1)."""
     if part.size:
         mixed = cv2.blendLinear(np.ascontiguousarray(colour), np.ascontiguousarray(part), opacity, 1 - opacity)

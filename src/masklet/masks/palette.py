@@ -26,17 +26,24 @@ _FIRST_COLOURS: tuple[Rgb, ...] = (
 
 
 @cache
-def davis_palette() -> NDArray[np.uint8]:
-    """The 256x3 RGB palette of DAVIS annotations: the PASCAL VOC colours for 0..21, the grey (i, i, i) from 22 on.
+def voc_palette() -> NDArray[np.uint8]:
+    """The 256x3 RGB palette of PASCAL VOC segmentations, read-only.
 
-    The array is shared: it is read-only.
+    The bits of the index, three at a time, fill red, green and blue from their highest bit down.
     """
-    palette = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
-    palette[:22] = 0
-    for index in range(22):
-        # VOC: the bits of the index, three at a time, fill red, green and blue from their highest bit down.
+    palette = np.zeros((256, 3), np.uint8)
+    for index in range(256):
         for bit in range(8):
             palette[index, bit % 3] |= ((index >> bit) & 1) << (7 - bit // 3)
+    palette.setflags(write=False)
+    return palette
+
+
+@cache
+def davis_palette() -> NDArray[np.uint8]:
+    """The 256x3 RGB palette of DAVIS annotations, read-only: VOC's colours for 0..21, grey (i, i, i) from 22 on."""
+    palette = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    palette[:22] = voc_palette()[:22]
     palette.setflags(write=False)
     return palette
 
