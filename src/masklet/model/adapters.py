@@ -182,13 +182,11 @@ def _rename(tensors: Mapping[str, Tensor], rules: Rules) -> dict[str, Tensor]:
     rows: dict[str, dict[int, Tensor]] = {}
     unknown: list[str] = []
     for name, tensor in tensors.items():
-        for pattern, replacement in compiled:
-            match = pattern.fullmatch(name)
-            if match is not None:
-                break
-        else:
+        found = next(((m, to) for pattern, to in compiled if (m := pattern.fullmatch(name))), None)
+        if found is None:
             unknown.append(name)
             continue
+        match, replacement = found
         if replacement is None:
             continue
         target, _, row = match.expand(replacement).partition("#")

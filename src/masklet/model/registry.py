@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -148,8 +148,8 @@ def _download(name: str) -> Path:
         ) from None
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        fetch: Any = huggingface_hub.hf_hub_download  # pyright: ignore[reportUnknownMemberType]
-        fetched = Path(fetch(repo_id=f"facebook/{name}", filename=file, local_dir=target.parent))
+        hub = cast("Any", huggingface_hub)
+        fetched = Path(hub.hf_hub_download(repo_id=f"facebook/{name}", filename=file, local_dir=target.parent))
     except (OSError, ValueError) as error:  # huggingface_hub's errors derive from these
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise FileNotFoundError(f"{name} could not be downloaded ({reason}); {by_hand}") from None
