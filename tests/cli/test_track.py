@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from masklet.cli.journal import Journal
-from masklet.cli.outputs import Result
+from masklet.cli.track import Format
+from masklet.export import FORMATS, Annotation, read_masklet_json
 from masklet.media import open_clip, read_image, write_image
 
 FRAMES, HEIGHT, WIDTH = 8, 48, 64
@@ -25,8 +27,8 @@ def track(cli: Cli, weights: Path, frames: Path) -> Cli:
     return lambda *words: cli("track", frames, "--model", weights, "--device", "cpu", *words)
 
 
-def masklets(folder: Path) -> Result:
-    return Result.read(folder / "masklets.json")
+def masklets(folder: Path) -> Annotation:
+    return read_masklet_json(folder / "masklets.json")
 
 
 def test_a_point_becomes_a_masklet_a_video_and_a_sheet(track: Cli, tmp_path: Path, weights: Path, frames: Path):
@@ -42,8 +44,7 @@ def test_a_point_becomes_a_masklet_a_video_and_a_sheet(track: Cli, tmp_path: Pat
     assert (masklet.height, masklet.width) == (HEIGHT, WIDTH)
     assert [m.prompted for m in masklet] == [True] + [False] * (FRAMES - 1)
     assert masklet.prompts == ({"object": 1, "frame": 0, "points": [[16, 24]], "labels": [1]},)
-    assert result.header["source"] == str(frames)
-    assert result.header["model"] == str(weights)
+    assert (result.info.name, result.info.model) == (frames.name, str(weights))
     with open_clip(out / "overlay.mp4") as overlay:
         assert (len(overlay), overlay.height, overlay.width) == (FRAMES, HEIGHT, WIDTH)
     assert read_image(out / "sheet.png").size > 0
@@ -112,6 +113,16 @@ def test_black_and_white_is_object_one(track: Cli, tmp_path: Path):
     write_image(tmp_path / "mask.png", mask)
     assert track("--mask", tmp_path / "mask.png", "-o", tmp_path / "out")[0] == 0
     assert [m.object_id for m in masklets(tmp_path / "out").masklets] == [1]
+
+
+def test_every_format(track: Cli, tmp_path: Path):
+    assert {"json", *get_args(Format)} == set(FORMATS)
+    words = [word for name in get_args(Format) for word in ("--format", name)]
+    code, stdout, _ = track("--prompt", POINT, "--stop", "3", *words, "-o", tmp_path)
+    assert code == 0
+    for form in FORMATS.values():
+        assert str(tmp_path / form.file) in stdout
+        assert (tmp_path / form.file).exists()
 
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, count: int) -> None:

@@ -74,13 +74,14 @@ def _checkpoint(path: Path) -> Iterable[tuple[str, str]]:
 
 
 def _masklets(path: Path) -> Iterable[tuple[str, str]]:
-    from masklet.cli.outputs import Result
+    from masklet.export import read_masklet_json
 
-    result = Result.read(path)
-    yield "kind", "result of masklet track"
-    yield "video", str(result.header["source"])
-    yield "model", str(result.header["model"])
-    for masklet in result.masklets:
+    found = read_masklet_json(path)
+    yield "kind", "masklets"
+    yield "video", f"{found.info.name}, {found.info.frame_count} frames of {found.info.width}x{found.info.height}"
+    if found.info.model:
+        yield "model", found.info.model
+    for masklet in found.masklets:
         seen = sum(masklet.visibility.values())
         span = f"{masklet.first_seen}..{masklet.last_seen}" if seen else "nowhere"
         yield f"object {masklet.object_id}", f"{len(masklet)} frames, visible in {seen} ({span})"

@@ -13,7 +13,7 @@ from masklet.cli.prompts import combine, parse_prompt, read_prompts
 PROMPT_GROUP = Group("Prompts", sort_key=1)
 RANGE_GROUP = Group("Range", sort_key=2)
 
-Format = Literal["overlay", "sheet", "davis", "png", "coco", "ytvis", "sav", "npz", "alpha", "prores"]
+Format = Literal["overlay", "sheet", "davis", "png", "coco", "ytvis", "sav", "npz", "alpha", "prores", "webm"]
 
 
 def track(
@@ -99,10 +99,13 @@ def track(
         3@0:mask=bear.png               a picture that is not 0 on the object
         1@0:box=9,9,60,80;point=20,30   several at once
 
+    The masks go to `masklets.json`, and to what --format names: overlay (video with the masks drawn in), sheet (a
+    contact sheet), davis (palette PNGs), png (black and white), coco, ytvis and sav (JSON), npz, alpha (cut-out PNGs),
+    prores and webm (cut-out video).
+
     Frames are written to `track.jsonl` in the output folder as they come. At the end, or when Ctrl-C stops the run,
-    they become `masklets.json`, `overlay.mp4`, the contact sheet `sheet.png`, and what else --format asks for. A
-    stopped or killed run goes on with --resume (the prompts need not be repeated) and ends with the results of one
-    that was never stopped.
+    they become the files above. A stopped or killed run goes on with --resume (the prompts need not be repeated) and
+    ends with the results of one that was never stopped.
 
     Without --start and --stop the range is from the first prompt to the end (--reverse: from the last prompt to the
     beginning; --both: all of the video).

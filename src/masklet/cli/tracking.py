@@ -69,7 +69,7 @@ def run(
                 overlay = None
                 if "overlay" in formats and len(passes) == 1 and passes[0].step > 0:
                     drawn.append("overlay")
-                    overlay = stack.enter_context(OverlayVideo(folder / "overlay.mp4", clip, passes[0]))
+                    overlay = stack.enter_context(OverlayVideo(folder, clip, passes[0]))
                     for record in read_records(path):
                         overlay.add(record)
                 before, began = journal.count, time.monotonic()
@@ -77,8 +77,8 @@ def run(
                 count, seconds = journal.count, time.monotonic() - began
             console.print(f"{count - before} frames in {seconds:.1f} s ({(count - before) / seconds:.1f} frames/s)")
         if count:
-            for what, where in write_outputs(path, clip, formats, done=drawn):
-                console.print(f"{what:<14} {where}", markup=False)
+            for name, where in write_outputs(path, clip, formats, model=job.model or "nano", done=drawn):
+                console.print(f"{name:<8} {where}", markup=False)
         if clip.damage:
             console.print(f"note: {clip.name} is damaged: {clip.damage}", markup=False)
     if failure is not None:
