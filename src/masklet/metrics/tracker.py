@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 import masklet
-from masklet.session.video import VideoSession
+from masklet.session import VideoSession
 
 
 class SessionTracker:
