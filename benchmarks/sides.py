@@ -1,0 +1,181 @@
+"""Two programs that track the same discs with the same weights: ours and the peer, one frame a step.
+
+Each side lives in a process of its own, so that its peak memory is its own and nothing warms the other's caches.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.scene import Scene
+from masklet import load_model
+from masklet.model.configs import ModelConfig
+from masklet.session.policy import CORRECT
+from masklet.session.prepare import frame_tensor
+from masklet.session.video import VideoSession
+
+IMAGE_ENCODER, MEMORY_ATTENTION, DECODER, MEMORY_ENCODER = (
+    "image encoder",
+    "memory attention",
+    "decoder",
+    "memory encoder",
+)
+COMPONENTS = (IMAGE_ENCODER, MEMORY_ATTENTION, DECODER, MEMORY_ENCODER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a side is to do: `frames` frames of `objects` discs, in `dtype`, with the weights at `paths`."""
+
+    config: ModelConfig
+    paths: tuple[Path, Path]
+    dtype: torch.dtype
+    objects: int
+    frames: int
+    threads: int
+
+    def scene(self) -> Scene:
+        """Frames of the model's own size, so that neither side has to resize."""
+        return Scene(self.frames, self.config.image_size, self.config.image_size, self.objects)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One tracked frame: seconds in all and by component, and the masks [O, 4h, 4w] bool."""
+
+    seconds: float
+    parts: Mapping[str, float]
+    masks: np.ndarray
+
+
+class Clock:
+    """Adds up the time that modules take, by component."""
+
+    def __init__(self, components: Mapping[str, Sequence[nn.Module]]) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        for name, modules in components.items():
+            for module in modules:
+                module.register_forward_pre_hook(lambda *_, name=name: self._add(name, -time.perf_counter()))
+                module.register_forward_hook(lambda *_, name=name: self._add(name, time.perf_counter()))
+
+    def _add(self, name: str, seconds: float) -> None:
+        self.seconds[name] += seconds
+
+
+def _ours(job: Job) -> tuple[Clock, Iterator[np.ndarray]]:
+    model = load_model(job.paths[0], device="cpu", dtype=job.dtype)
+    clock = Clock({
+        IMAGE_ENCODER: [model.encoder],
+        MEMORY_ATTENTION: [model.memory_attention],
+        DECODER: [model.mask_decoder],
+        MEMORY_ENCODER: [model.memory_encoder],
+    })
+    return clock, _track_ours(VideoSession(model, job.scene(), policy=replace(CORRECT, hole_area=0)), job)
+
+
+def _track_ours(session: VideoSession, job: Job) -> Iterator[np.ndarray]:
+    # The peer fills no holes, so neither do we here.
+    scene = job.scene()
+    with session:
+        for number in range(job.objects):
+            session.prompt(0, number, mask=scene.mask(0, number))
+        for result in session.propagate():
+            yield np.stack([(entry.low_res > 0).numpy() for entry in result.objects.values()])
+
+
+def _peer(job: Job) -> tuple[Clock, Iterator[np.ndarray]]:
+    from benchmarks.peer import load_peer
+
+    peer = load_peer(job.config, job.paths, job.dtype)
+    clock = Clock({
+        IMAGE_ENCODER: [peer.vision_encoder, peer.mask_decoder.conv_s0, peer.mask_decoder.conv_s1],
+        MEMORY_ATTENTION: [peer.memory_attention],
+        DECODER: [peer.mask_decoder],
+        MEMORY_ENCODER: [peer.memory_encoder],
+    })
+    return clock, _track_peer(peer, job)
+
+
+def _track_peer(peer: Any, job: Job) -> Iterator[np.ndarray]:
+    from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
+
+    scene, side = job.scene(), job.config.image_size
+    video = torch.cat([frame_tensor(frame, side, torch.device("cpu")) for frame in scene])
+    session = Sam2VideoInferenceSession(video, side, side, dtype=job.dtype)
+    for number in range(job.objects):
+        index = session.obj_id_to_idx(number)
+        session.add_mask_inputs(index, 0, torch.from_numpy(scene.mask(0, number)).float()[None, None])
+        session.obj_with_new_inputs.append(number)
+    for frame in range(job.frames):
+        yield (peer(session, frame_idx=frame).pred_masks[:, 0] > 0).numpy()
+
+
+SIDES: dict[str, Callable[[Job], tuple[Clock, Iterator[np.ndarray]]]] = {"masklet": _ours, "transformers": _peer}
+
+
+class Side:
+    """A side in its process: `step` tracks one more frame, `peak` is its largest resident memory so far, in MB."""
+
+    def __init__(self, name: str, job: Job) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(name, job, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def step(self) -> Step:
+        return self._ask("step")
+
+    def peak(self) -> float:
+        return self._ask("peak")
+
+    def _ask(self, what: str) -> Any:
+        self._pipe.send(what)
+        return self._pipe.recv()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pipe.close()
+        self._process.join()
+
+
+def peak_memory() -> float:
+    """Largest resident memory of this process so far, in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss starts with what the parent process had when it forked
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
+
+
+def _serve(name: str, job: Job, pipe: Connection) -> None:
+    torch.set_num_threads(job.threads)
+    clock, masks = SIDES[name](job)
+    while True:
+        try:
+            what = pipe.recv()
+        except EOFError:
+            return
+        if what == "peak":
+            pipe.send(peak_memory())
+            continue
+        clock.seconds.clear()
+        begin = time.perf_counter()
+        answer = next(masks)
+        pipe.send(Step(time.perf_counter() - begin, dict(clock.seconds), answer))
