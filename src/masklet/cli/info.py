@@ -22,6 +22,7 @@ def info(file: Annotated[Path, Parameter(help="Video, picture, folder of picture
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     if not file.exists():
         raise FileNotFoundError(f"no file or folder at {file}")
@@ -36,7 +37,7 @@ def info(file: Annotated[Path, Parameter(help="Video, picture, folder of picture
         rows = _media(file)
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in rows:
-        table.add_row(name, value)
+        table.add_row(name, Text(value))
     Console(soft_wrap=True, highlight=False).print(table)
 
 

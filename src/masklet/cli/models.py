@@ -13,6 +13,7 @@ def models() -> None:
     import torch
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from masklet.model.registry import cache_folder, entries
     from masklet.model.sam2 import build
@@ -29,7 +30,7 @@ def models() -> None:
             where = "missing from this installation" if entry.bundled else "downloaded at first use"
         else:
             where = "bundled" if entry.bundled else str(entry.path)
-        table.add_row(entry.name, f"{parameters / 1e6:.1f} M", str(entry.config.image_size), where)
+        table.add_row(entry.name, f"{parameters / 1e6:.1f} M", str(entry.config.image_size), Text(where))
     console = Console(soft_wrap=True)
     console.print(table)
-    console.print(f"\nDownloads are kept in {cache_folder()}", highlight=False)
+    console.print(f"\nDownloads are kept in {cache_folder()}", highlight=False, markup=False)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from masklet.cli.options import Dtype, load, make_folder
 from masklet.cli.prompts import parse_box, parse_point
-from masklet.export.overlay import draw_masks, draw_prompts
+from masklet.export import OverlayStyle, draw_masks, draw_prompts
+from masklet.export.files import write_json
+from masklet.export.palette_png import write_palette_png
 from masklet.masks import Rle
-from masklet.media import read_image, read_mask, write_image, write_text
+from masklet.media import read_image, read_mask, write_image
 from masklet.session import ImagePredictor
+from masklet.session.everything import EverythingOptions, everything
+
+MOST_IN_PALETTE = 255
 
 
 def run_segment(
@@ -67,7 +71,7 @@ def run_segment(
     write_image(folder / "mask.png", best.astype(np.uint8) * 255)
     write_image(folder / "overlay.png", draw_prompts(draw_masks(picture, {1: best}), [{"object": 1, **prompt}]))
     result = {"image": str(image), "model": model, "prompt": {**prompt, "mask": mask and str(mask)}, "masks": records}
-    write_text(folder / "result.json", json.dumps(result) + "\n")
+    write_json(folder / "result.json", result)
     table = Table(box=None, pad_edge=False)
     for name in ("mask", "IoU estimate", "stability", "pixels"):
         table.add_column(name, justify="right")
@@ -76,8 +80,59 @@ def run_segment(
     _report(folder, table, ("mask.png", "overlay.png", "result.json"))
 
 
-def _report(folder: Path, table: Table, names: Sequence[str]) -> None:
+def run_everything(
+    image: Path,
+    options: EverythingOptions,
+    *,
+    model: str,
+    device: str | None,
+    dtype: Dtype | None,
+    folder: Path,
+) -> None:
+    """Find all objects; see `masklet.cli.everything`.
+
+    Raises:
+        ValueError: no such model, no picture. OSError: a file cannot be read or written.
+    """
+    picture = read_image(image)
+    found = everything(load(model, device, dtype), picture, options)
+    found.sort(key=lambda segment: -segment.rle.area)
+    labels = np.zeros(picture.shape[:2], np.uint8 if len(found) <= MOST_IN_PALETTE else np.uint16)
+    for number, segment in enumerate(found, start=1):
+        labels[segment.rle.decode()] = number
+    records = [
+        {
+            "id": number,
+            "segmentation": segment.rle.to_coco(),
+            "area": segment.rle.area,
+            "bbox": _xywh(segment.rle),
+            "iou": segment.iou,
+            "stability": segment.stability,
+            "point": segment.point,
+        }
+        for number, segment in enumerate(found, start=1)
+    ]
+    make_folder(folder)
+    masks = {number: segment.rle for number, segment in enumerate(found, start=1)}
+    write_image(folder / "overlay.png", draw_masks(picture, masks, style=OverlayStyle(labels=False)))
+    if labels.dtype == np.uint8:
+        write_palette_png(folder / "labels.png", labels)
+    else:
+        write_image(folder / "labels.png", labels)
+    write_json(folder / "result.json", {"image": str(image), "model": model, "masks": records})
+    covered = np.count_nonzero(labels) / labels.size
+    _report(
+        folder, f"{len(found)} objects cover {covered:.0%} of the picture", ("overlay.png", "labels.png", "result.json")
+    )
+
+
+def _xywh(rle: Rle) -> list[int]:
+    x0, y0, x1, y1 = rle.bbox or (0, 0, 0, 0)
+    return [x0, y0, x1 - x0, y1 - y0]
+
+
+def _report(folder: Path, summary: RenderableType, names: Sequence[str]) -> None:
     console = Console(soft_wrap=True, highlight=False)
-    console.print(table)
+    console.print(summary)
     for name in names:
         console.print(f"{Path(name).stem:<8} {folder / name}", markup=False)
