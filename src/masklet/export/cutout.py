@@ -98,13 +98,13 @@ def read_cutout_video(path: StrPath) -> Annotation:
     """
     masklet: Masklet | None = None
     times: list[float] = []
-    for frame, picture in enumerate(_decode_alpha(path)):
+    for frame, (picture, time) in enumerate(_decode_alpha(path)):
         alpha = picture.to_ndarray(format="rgba")[:, :, 3]
         if masklet is None:
             masklet = Masklet(1, alpha.shape[0], alpha.shape[1])
         with naming(path):
             masklet.add(FrameMask.given(frame, alpha >= 128))
-        times.append(float(picture.time or 0.0))
+        times.append(time)
     if masklet is None:
         raise FormatError(f"{path}: no frame can be decoded")
     spread = times[-1] - times[0]
@@ -119,7 +119,8 @@ def read_cutout_video(path: StrPath) -> Annotation:
     return Annotation(info=info, masklets=(masklet,))
 
 
-def _decode_alpha(path: StrPath) -> Iterator[VideoFrame]:
+def _decode_alpha(path: StrPath) -> Iterator[tuple[VideoFrame, float]]:
+    """Frames with alpha and their times in seconds."""
     container, stream = open_container(Path(path))
     with container:
         decoder: VideoCodecContext = stream.codec_context
@@ -134,7 +135,7 @@ def _decode_alpha(path: StrPath) -> Iterator[VideoFrame]:
                 for picture in decoder.decode(packet):
                     if not any(component.is_alpha for component in picture.format.components):
                         raise FormatError(f"{path}: the video has no alpha ({picture.format.name})")
-                    yield picture
+                    yield picture, float((picture.pts or 0) * (stream.time_base or 0))
         except FFmpegError as error:
             raise FormatError(f"{path}: damaged: {error}") from error
 

@@ -200,7 +200,7 @@ def _draw_box(picture: Picture, box: tuple[float, ...], colour: Rgb, scale: floa
     if len(box) != 4:
         raise ValueError(f"a box is x0, y0, x1, y1, got {len(box)} numbers")
     low, high = (_fixed(box[0]), _fixed(box[1])), (_fixed(box[2]), _fixed(box[3]))
-    width = max(1, round(2 * scale))
+    width = max(2, round(2.2 * scale))
     cv2.rectangle(picture, low, high, _WHITE, width + 2, cv2.LINE_AA, _SHIFT)
     cv2.rectangle(picture, low, high, colour, width, cv2.LINE_AA, _SHIFT)
 
