@@ -189,10 +189,10 @@ class Prompt:
             if points is not None or box is not None or labels is not None:
                 raise ValueError("in a video a mask prompt stands alone, got a mask with points or a box")
             return cls(mask=Rle.encode(check_mask(mask, height, width)))
-        if points is None and box is None:
-            raise ValueError("expected points, a box or a mask, got none")
         if points is None and labels is not None:
             raise ValueError("expected points to go with the labels, got none")
+        if points is None and box is None:
+            raise ValueError("expected points, a box or a mask, got none")
         corners = None
         if box is not None:
             x0, y0, x1, y1 = check_box(box, height, width).tolist()

@@ -1,0 +1,86 @@
+"""The windows of reference: which memories and pointers a frame attends to."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from masklet.session.memory import MemoryBank
+from masklet.session.records import Memory
+
+
+def record(frame: int) -> Memory:
+    """A record whose memory and pointer carry the frame's number."""
+    value = torch.full((1, 1, 1), float(frame))
+    return Memory(logits=value, pointer=value.flatten(), memory=value, score=1.0, iou=1.0)
+
+
+def bank_of(conditioning: list[int], tracked: list[int]) -> MemoryBank:
+    bank = MemoryBank(None)
+    bank.conditioning = {frame: record(frame) for frame in conditioning}
+    for frame in tracked:
+        bank.tracked.put(frame, record(frame))
+    return bank
+
+
+def chosen(bank: MemoryBank, frame: int, **options: object) -> tuple[list[tuple[int, int]], list[tuple[int, int]], int]:
+    arguments = {"reverse": False, "length": None, "memories": 7, "pointers": 16, **options}
+    selection = bank.select(frame, **arguments)
+    spatial = [(code, int(memory.flatten()[0])) for code, memory in selection.spatial]
+    return spatial, [(step, int(pointer[0])) for step, pointer in selection.pointers], selection.span
+
+
+def test_forward() -> None:
+    spatial, pointers, span = chosen(bank_of([0], list(range(1, 20))), 20)
+    assert spatial == [(6, 0), (5, 14), (4, 15), (3, 16), (2, 17), (1, 18), (0, 19)]
+    assert pointers == [(20, 0)] + [(step, 20 - step) for step in range(1, 16)]
+    assert span == 15
+
+
+def test_reverse_looks_at_later_frames() -> None:
+    spatial, pointers, _ = chosen(bank_of([9], [8, 7, 6]), 5, reverse=True)
+    assert spatial == [(6, 9), (2, 8), (1, 7), (0, 6)]
+    assert pointers == [(4, 9), (1, 6), (2, 7), (3, 8)]
+
+
+def test_future_conditioning_frames_give_their_memory_but_not_their_pointer() -> None:
+    spatial, pointers, _ = chosen(bank_of([10, 0], [1, 2]), 3)
+    assert [frame for _, frame in spatial] == [10, 0, 1, 2]
+    assert pointers == [(3, 0), (1, 2), (2, 1)]
+
+
+def test_short_videos_scale_the_time_of_pointers() -> None:
+    assert chosen(bank_of([0], []), 1, length=9)[2] == 8
+    assert chosen(bank_of([0], []), 0, length=1)[2] == 0
+
+
+def test_closest_conditioning_frames_and_the_others_as_ordinary_ones() -> None:
+    bank = bank_of([0, 5, 9, 30], [])
+    spatial, pointers, _ = chosen(bank, 10, most_conditioning=2)
+    assert spatial == [(6, 9), (6, 30), (4, 5)]
+    assert pointers == [(1, 9), (5, 5), (10, 0)]
+
+
+@given(
+    conditioning=st.lists(st.integers(0, 40), min_size=1, max_size=6, unique=True),
+    tracked=st.lists(st.integers(0, 40), max_size=40, unique=True),
+    frame=st.integers(0, 40),
+    reverse=st.booleans(),
+    memories=st.integers(2, 7),
+)
+def test_windows(conditioning: list[int], tracked: list[int], frame: int, reverse: bool, memories: int) -> None:
+    tracked = [t for t in tracked if t not in conditioning]
+    bank = MemoryBank(None)
+    bank.conditioning = {t: record(t) for t in conditioning}
+    recent = sorted(tracked, key=lambda t: -abs(t - frame))  # the closest were written last
+    for t in recent:
+        bank.tracked.put(t, record(t))
+    spatial, pointers, _ = chosen(bank, frame, reverse=reverse, memories=memories)
+    came_from = (lambda t: t - frame) if reverse else (lambda t: frame - t)
+    assert [t for code, t in spatial if code == memories - 1] == conditioning
+    window = sorted((t for t in bank.tracked.frames() if 0 < came_from(t) < memories), key=came_from, reverse=True)
+    assert [(code, t) for code, t in spatial if code != memories - 1] == [(came_from(t) - 1, t) for t in window]
+    assert all(step == came_from(t) for step, t in pointers)
+    assert {t for _, t in pointers if t in conditioning} == {t for t in conditioning if came_from(t) >= 0}
+    assert all(came_from(t) < 16 for _, t in pointers if t not in conditioning)
