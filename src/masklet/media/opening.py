@@ -33,13 +33,13 @@ def open_clip(source: str | os.PathLike[str] | np.ndarray | Sequence[Any] | Clip
     if isinstance(source, Clip):
         clip: Clip | None = source
     elif isinstance(source, np.ndarray):
-        return ArrayClip(source, fps=fps or DEFAULT_FPS)
+        return ArrayClip(source, fps=DEFAULT_FPS if fps is None else fps)
     elif isinstance(source, (str, os.PathLike)):
         clip = _open_path(source, fps)
     elif isinstance(source, Sequence):
         if source and all(isinstance(item, (str, os.PathLike)) for item in source):
-            return ImageFolderClip(source, fps=fps or DEFAULT_FPS)
-        return ArrayClip(source, fps=fps or DEFAULT_FPS)
+            return ImageFolderClip(source, fps=DEFAULT_FPS if fps is None else fps)
+        return ArrayClip(source, fps=DEFAULT_FPS if fps is None else fps)
     else:
         raise MediaError(
             f"expected a video file, a folder, a glob or arrays, got {type(source).__name__}; "
@@ -56,9 +56,9 @@ def _open_path(source: str | os.PathLike[str], fps: float | None) -> Clip:
     if "://" in text:
         raise MediaError(f"{text}: an address has no frame index; use open_stream, or save it to a file first")
     if path.is_dir():
-        return ImageFolderClip(path, fps=fps or DEFAULT_FPS)
+        return ImageFolderClip(path, fps=DEFAULT_FPS if fps is None else fps)
     if not path.exists() and any(c in text for c in "*?["):
-        return ImageFolderClip(glob_images(text), fps=fps or DEFAULT_FPS)
+        return ImageFolderClip(glob_images(text), fps=DEFAULT_FPS if fps is None else fps)
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return ImageFolderClip([path], fps=fps or DEFAULT_FPS)
+        return ImageFolderClip([path], fps=DEFAULT_FPS if fps is None else fps)
     return VideoClip(path)

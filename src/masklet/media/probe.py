@@ -21,7 +21,7 @@ class MediaInfo:
     kind : "video", "image" or "images" (several). container : FFmpeg's or Pillow's name of the file format.
     codec, pixel_format : as FFmpeg or Pillow name them. width, height : pixels, upright. rotation : degrees clockwise
     that were applied. frames : exact. duration : seconds from the first frame to the end of the last. fps, fps_min,
-    fps_max : average and extremes of the frame rate; 0 for a single frame. variable : whether the gaps between frames
+    fps_max : average and extremes of the frame rate; 0 for a picture. variable : whether the gaps between frames
     differ by more than the clock's rounding. bit_depth : bits of a colour channel. audio : has sound. damage : what is
     lost, or None.
     """
@@ -59,7 +59,9 @@ def _video(path: Path, clip: VideoClip) -> MediaInfo:
     with container:
         gaps = [b - a for a, b in pairwise(clip.timestamps)]
         tick = float(stream.time_base or 0)
-        positive = [gap for gap in gaps if gap > 0]
+        # A constant rate that the clock cannot express alternates between two neighbouring ticks.
+        variable = bool(gaps) and max(gaps) - min(gaps) > 1.5 * tick
+        positive = [gap for gap in gaps if gap > 0] if variable else []
         mean = 1 / clip.fps
         components = stream.codec_context.format.components if stream.codec_context.format else ()
         return MediaInfo(
@@ -74,10 +76,9 @@ def _video(path: Path, clip: VideoClip) -> MediaInfo:
             frames=len(clip),
             duration=clip.timestamps[-1] - clip.timestamps[0] + (gaps[-1] if gaps and gaps[-1] > 0 else mean),
             fps=clip.fps,
-            fps_min=1 / max(positive) if positive else 0.0,
-            fps_max=1 / min(positive) if positive else 0.0,
-            # A constant rate that the clock cannot express alternates between two neighbouring ticks.
-            variable=bool(gaps) and max(gaps) - min(gaps) > 1.5 * tick,
+            fps_min=1 / max(positive) if positive else clip.fps,
+            fps_max=1 / min(positive) if positive else clip.fps,
+            variable=variable,
             bit_depth=max((component.bits for component in components), default=8),
             audio=bool(container.streams.audio),
             damage=clip.damage,

@@ -21,7 +21,8 @@ from masklet.media.index import display_matrix
 from masklet.media.lookahead import Lookahead
 from masklet.media.video import turn_of, turned
 
-Timed = tuple[float, Frame]
+Timed = tuple[float, Any]
+"""Seconds, and a frame that has yet to be checked."""
 
 
 class Stream:
@@ -62,6 +63,8 @@ class Stream:
                 self.time = seconds
                 self.count += 1
                 yield frame
+            if not self.count:
+                raise MediaError(f"{self.name}: no frames")
         finally:
             self.close()
 
@@ -109,8 +112,8 @@ def open_stream(
         return _decoded_stream(text, text)
     if hasattr(source, "read"):
         return _decoded_stream(source, str(getattr(source, "name", "stream")))
-    if isinstance(source, Iterable):
-        rate = check_fps(fps or DEFAULT_FPS)
+    if isinstance(source, Iterable) and not isinstance(source, (bytes, bytearray)):
+        rate = check_fps(DEFAULT_FPS if fps is None else fps)
         return Stream(lambda: ((i / rate, frame) for i, frame in enumerate(source)), "stream", ahead=False)
     raise MediaError(f"expected a camera number, an address or an iterable of frames, got {type(source).__name__}")
 
@@ -143,8 +146,6 @@ def _from_container(container: InputContainer, name: str) -> Iterator[Timed]:
                 count += 1
         except FFmpegError as error:
             raise MediaError(f"frame {count} of {name} cannot be decoded: {describe(error)}") from error
-        if not count:
-            raise MediaError(f"{name}: the video has no frames")
 
 
 def _from_camera(capture: cv2.VideoCapture, number: int) -> Iterator[Timed]:
