@@ -95,7 +95,7 @@ def load_model(
     name = canonical(str(name_or_path))
     if not path.is_file():
         if name is None:
-            if path.suffix in (".pt", ".safetensors") or len(path.parts) > 1:
+            if path.suffix in (".pt", ".safetensors"):
                 raise FileNotFoundError(f"no checkpoint at {path}")
             raise FileNotFoundError(f"no model or file is called {name_or_path!r}; names: {', '.join(CONFIGS)}")
         path = _local(name) or _download(name)
