@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,31 @@ def test_every_format_by_name(name: str, masklets: list[Masklet], clip: ArrayCli
         back = read(path)
         assert back.masklets
         assert (back.info.height, back.info.width) == (30, 46)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file can grow beyond 300 bytes: the operating system refuses as it does on a full disk."""
+    resource = pytest.importorskip("resource", reason="needs POSIX resource limits")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("full_disk")
+@pytest.mark.parametrize("name", FORMATS)
+def test_full_disk_leaves_nothing(name: str, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    clip = ArrayClip([noise, noise])
+    masklet = Masklet.from_masks(1, {i: noise[:, :, i] > 128 for i in range(2)})
+    with pytest.raises(MediaError, match="cannot write") as caught:
+        write_format(name, tmp_path, [masklet], clip)
+    assert FORMATS[name].file in str(caught.value)
+    assert ".tmp" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_format(masklets: list[Masklet], clip: ArrayClip, tmp_path: Path) -> None:

@@ -121,6 +121,9 @@ def atomic_folder(path: StrPath, *, overwrite: bool = False) -> Iterator[Path]:
             if old.is_dir() and not path.exists():
                 old.replace(path)
             raise MediaError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from error
+    except MediaError as error:
+        # The user knows the folder by its own name.
+        raise MediaError(str(error).replace(str(temporary), str(path))) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -138,7 +141,7 @@ def picture_files(folder: StrPath, suffix: str = ".png") -> list[Path]:
     files = [file for file in folder.iterdir() if file.suffix.lower() == suffix and not file.name.startswith(".")]
     if not files:
         raise FormatError(f"{folder}: holds no {suffix} files")
-    return sorted(files, key=lambda file: [int(part) if part.isdigit() else part for part in _digits(file.stem)])
+    return sorted(files, key=lambda file: _natural(file.stem))
 
 
 def frame_numbers(files: list[Path], names: Iterable[str] | None) -> list[int]:
@@ -180,9 +183,9 @@ def read_labels(path: StrPath, size: tuple[int, int] | None) -> np.ndarray:
     return labels
 
 
-def _digits(text: str) -> list[str]:
-    """Texts and numbers in turn, texts first, so that two such lists compare."""
-    return re.split(r"(\d+)", text)
+def _natural(text: str) -> list[str | int]:
+    """Texts and numbers in turn, texts first, so that any two such lists compare."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", text))]
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -177,10 +177,10 @@ def _anchor(mask: Mask, box: Bbox, label: tuple[int, int]) -> tuple[float, float
     """Where the centre of a label of size (width, height) goes.
 
     Deep inside of the mask, and among equally deep places close to its centre of mass; beside an object that it would
-    cover.
+    hide.
     """
     x0, y0, x1, y1 = box
-    if label[0] > 0.75 * (x1 - x0) or label[1] > 0.6 * (y1 - y0):
+    if label[0] * label[1] > 0.15 * np.count_nonzero(mask):
         above = y0 - 0.5 * label[1] - 3
         return (x0 + x1) / 2, above if above > 0.5 * label[1] else y1 + 0.5 * label[1] + 3
     shrink = max(1.0, max(mask.shape) / 64)
