@@ -35,9 +35,11 @@ def make_video() -> Callable[..., Path]:
         rotation: float | None = None,
         times: Sequence[float] | None = None,
         faststart: bool = False,
+        fragmented: bool = False,
     ) -> Path:
         quiet = {"libx264": {"g": "10", "bf": "3"}, "libx265": {"x265-params": "keyint=10:bframes=3:log-level=none"}}
-        container = av.open(str(path), "w", options={"movflags": "+faststart"} if faststart else {})
+        flags = "+faststart" if faststart else "+frag_keyframe+empty_moov" if fragmented else ""
+        container = av.open(str(path), "w", options={"movflags": flags} if flags else {})
         stream = container.add_stream(encoder, rate=25, options={**quiet.get(encoder, {}), **(options or {})})
         stream.height, stream.width = size
         stream.pix_fmt = pixels

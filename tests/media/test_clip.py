@@ -38,6 +38,8 @@ def test_array_clip(frame):
             np.testing.assert_array_equal(np.stack(list(clip)), frames)
             np.testing.assert_array_equal(np.stack(list(clip.frames(4, 1, -1))), frames[4:1:-1])
             assert clip.frame_name(3) == "00003"
+            clip[2][:] = 0
+            np.testing.assert_array_equal(clip[2], frames[2])
     clip = ArrayClip(frames)
     assert open_clip(clip) is clip
 

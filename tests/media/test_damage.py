@@ -88,6 +88,7 @@ def test_cut_off_before_the_table_of_frames(tmp_path, make_video):
         ("a.mp4", "libx264", FASTSTART),
         ("a.mp4", "libx265", FASTSTART),
         ("a.mp4", "libsvtav1", FASTSTART),
+        ("a.mp4", "libx264", {"fragmented": True}),
         ("a.mkv", "libx264", {}),
         ("a.webm", "libvpx-vp9", {"options": {"g": "10", "cpu-used": "8"}}),
         ("a.avi", "mjpeg", {"pixels": "yuvj420p"}),

@@ -17,6 +17,7 @@ from masklet.media.video import turn_of, turned
 
 CASES = {
     "h264 mp4, B-frames": ("a.mp4", "libx264", {}),
+    "h264 mp4, fragmented": ("a.mp4", "libx264", {"fragmented": True}),
     "h264 mov": ("a.mov", "libx264", {}),
     "h264 mkv, open GOP": ("a.mkv", "libx264", {"options": {"x264-params": "open-gop=1:keyint=10:bframes=3"}}),
     "h264 mkv, intra refresh": ("a.mkv", "libx264", {"options": {"x264-params": "intra-refresh=1:keyint=10"}}),
@@ -44,6 +45,7 @@ CASES = {
     "mpeg2 mpg, B-frames": ("a.mpg", "mpeg2video", {"options": {"bf": "2", "g": "10"}}),
     "mjpeg avi": ("a.avi", "mjpeg", {"pixels": "yuvj420p"}),
     "prores mov, 10 bits": ("a.mov", "prores_ks", {"pixels": "yuv422p10le"}),
+    "raw avi": ("a.avi", "rawvideo", {"pixels": "bgr24"}),
     "ffv1 mkv": ("a.mkv", "ffv1", {}),
     "gif": ("a.gif", "gif", {"pixels": "rgb8"}),
     "odd size": ("a.mp4", "libx264", {"pixels": "yuv444p", "size": (47, 63)}),

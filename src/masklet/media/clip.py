@@ -181,7 +181,7 @@ class ArrayClip(Clip):
         return len(self._frames)
 
     def _read(self, index: int) -> Frame:
-        return as_rgb(self._frames[index], f"frame {index} of {self.name}")
+        return as_rgb(self._frames[index], f"frame {index} of {self.name}").copy()  # the caller's own
 
 
 def as_rgb(array: np.ndarray, what: str) -> Frame:

@@ -27,7 +27,8 @@ from masklet.media.truncation import ends_early
 _TRUE_TIMES = {"mov", "matroska", "gif"}
 _GUESSED_TIMES = {"avi"}  # which stores none; the demuxer makes them up
 _SAME_TIMES_AFTER_SEEK = {"mov", "matroska", "mpegts"}
-_ONE_FRAME_A_PACKET = {"h264", "hevc", "vp9", "av1", "mjpeg", "prores", "ffv1", "png", "dnxhd", "rawvideo", "gif"}
+_NEVER_REORDERED = {"mjpeg", "prores", "ffv1", "png", "dnxhd", "rawvideo", "huffyuv", "ffvhuff"}
+_ONE_FRAME_A_PACKET = {"h264", "hevc", "vp9", "av1", "gif", *_NEVER_REORDERED}
 _DELTA_ONLY = {"gif", "apng"}  # every frame is painted over the ones before, whatever the key flags say
 
 
@@ -72,12 +73,15 @@ def build_index(path: str | Path) -> FrameIndex:
     short = len(read) < declared or ended_by is not None or any(p.corrupt for p in read) or ends_early(path)
     start = try_start(path, read)
     strict = not (start.failed and breaks_rules(path, read))
-    plain = formats & _TRUE_TIMES and codec in _ONE_FRAME_A_PACKET and read[0].key and not short and strict
-    order = _by_pts([i for i, p in enumerate(read) if p.shown], read)
-    true_times = _ascending(order, read)
+    order = [i for i, p in enumerate(read) if p.shown]
+    true_times = not formats & _GUESSED_TIMES and _unique(p.pts for p in read)
+    if true_times:
+        order = _by_pts(order, read)
+    known = (formats & _TRUE_TIMES and true_times) or codec in _NEVER_REORDERED
+    plain = known and codec in _ONE_FRAME_A_PACKET and read[0].key and not start.failed and not start.interlaced
     failed: set[int] = set()
     first = start.first
-    if not (plain and true_times and not start.failed and not start.interlaced and _begins(order, start.shown)):
+    if short or not (plain and _begins(order, start.shown)):
         found = scan(path, read, strict=strict)
         true_times = not formats & _GUESSED_TIMES and _ascending(found.shown, read)
         order, failed = _merge(found, read, true_times, may_start_late=not formats & _TRUE_TIMES)

@@ -8,10 +8,11 @@ from typing import BinaryIO
 
 _EBML = 0x1A45DFA3
 _SEGMENT = 0x18538067
+_FIRST_BOXES = {b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide"}
 
 
 def ends_early(path: str | Path) -> bool:
-    """True for a RIFF (AVI) or Matroska/WebM file that lacks a part of its end; False if whole, or not to be known."""
+    """True for a RIFF (AVI), ISO (MP4, MOV) or Matroska file that lacks its end; False if whole, or not to be known."""
     path = Path(path)
     if not path.is_file():
         return False
@@ -21,8 +22,23 @@ def ends_early(path: str | Path) -> bool:
         if len(head) == 12 and head[:4] == b"RIFF":
             return 8 + struct.unpack("<I", head[4:8])[0] > size
         file.seek(0)
-        end = _segment_end(file)
+        end = _last_box_end(file, size) if head[4:8] in _FIRST_BOXES else _segment_end(file)
     return end is not None and end > size
+
+
+def _last_box_end(file: BinaryIO, size: int) -> int:
+    """Where the last top-level box of an ISO file ends (ISO 14496-12, 4.2)."""
+    at = 0
+    while at + 8 <= size:
+        file.seek(at)
+        head = file.read(16)
+        length = struct.unpack(">I", head[:4])[0]
+        if length == 1 and len(head) == 16:
+            length = struct.unpack(">Q", head[8:])[0]
+        if length < 8:  # 0: the box fills the rest of the file; else no box at all
+            return size
+        at += length
+    return at
 
 
 def _segment_end(file: BinaryIO) -> int | None:

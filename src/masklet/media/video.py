@@ -16,7 +16,7 @@ from masklet.media.decoder import FrameDecoder
 from masklet.media.errors import MediaError
 from masklet.media.index import build_index
 
-REVERSE_BUFFER = 256 * 2**20
+REVERSE_BUFFER = 128 * 2**20
 """Bytes of decoded frames that backward iteration may hold at a time."""
 
 
