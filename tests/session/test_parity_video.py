@@ -78,7 +78,7 @@ class Golden:
             order.append(result.frame)
             for number, entry in result.objects.items():
                 key = f"{prefix}/frame{result.frame}/obj{number}"
-                record = self.session.objects()[number].record(result.frame)
+                record = self.session.objects[number].record(result.frame)
                 assert record is not None
                 assert record.memory is not None
                 compare(entry.logits[::8, ::8], self.arrays[f"{key}/video_res"], tolerance)

@@ -21,8 +21,8 @@ def low_res(results: list[FrameResult], object_id: int) -> dict[int, torch.Tenso
 
 def same(a: dict[int, torch.Tensor], b: dict[int, torch.Tensor], tolerance: float = 0.0) -> None:
     assert a.keys() == b.keys()
-    for frame in a:
-        torch.testing.assert_close(a[frame], b[frame], rtol=0, atol=tolerance, msg=lambda m, f=frame: f"frame {f}: {m}")
+    for frame, found in a.items():
+        torch.testing.assert_close(found, b[frame], rtol=0, atol=tolerance, msg=lambda m, f=frame: f"frame {f}: {m}")
 
 
 def test_prompt_answers_at_once_at_the_size_of_the_video(model: Sam2, frames: np.ndarray) -> None:
@@ -228,7 +228,7 @@ def test_state_of_a_live_session_stays_small(model: Sam2, frames: np.ndarray) ->
     live.prompt(0, 1, **SQUARE)
     for index in range(1, 120):
         live.push(frames[index % len(frames)])
-    state = live.objects()[1]
+    state = live.objects[1]
     assert len(state.visited) <= KEPT_FRAMES
     assert len(state.bank.tracked.frames()) <= 8
     assert len(dict(state.bank.tracked.pointer_frames())) <= 32
@@ -286,9 +286,7 @@ def test_removal_and_clearing_can_be_undone(model: Sam2, frames: np.ndarray, cha
         session.remove_object(1)
         assert session.object_ids == (2,)
     else:
-        session.clear(
-            frame=0 if change == "clear frame" else None, object_id=None if change == "clear all" else 1
-        )
+        session.clear(frame=0 if change == "clear frame" else None, object_id=None if change == "clear all" else 1)
         assert session.prompts(1) == {}
         assert (session.prompts(2) == {}) == (change == "clear all")
     assert session.undo()
@@ -399,9 +397,7 @@ def test_frames_that_are_no_pictures(model: Sam2, frames: np.ndarray) -> None:
     assert live.push(frames[1]).frame == 1
 
 
-def test_full_disk_is_named_and_loses_nothing(
-    model: Sam2, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_full_disk_is_named_and_loses_nothing(model: Sam2, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     session = VideoSession(model, frames)
     session.prompt(0, 1, **SQUARE)
     results = session.propagate()
@@ -416,7 +412,7 @@ def test_full_disk_is_named_and_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(session.archive, "_file", Full())
-        with pytest.raises(OSError, match="cannot keep the session's archive in .*archive=False"):
+        with pytest.raises(OSError, match=r"cannot keep the session's archive in .*archive=False"):
             next(results)
     same(low_res([session.result(frame) for frame in range(4)], 1), kept)
     assert next(session.propagate(4)).frame == 4

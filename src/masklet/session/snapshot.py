@@ -56,7 +56,7 @@ def save(session: VideoSession, path: Path) -> None:
                 count += 1
                 return count - 1
 
-            for object_id, state in session.objects().items():
+            for object_id, state in session.objects.items():
                 tracked = state.bank.tracked
                 objects.append(
                     {
@@ -166,4 +166,4 @@ def _fill(session: VideoSession, content: dict[str, Any], records: Any) -> None:
             values = np.frombuffer(base64.b64decode(pointer), np.float32).copy()
             state.bank.tracked.put_pointer(frame, torch.as_tensor(values).to(device))
         state.visited = dict(entry["visited"])
-        session.objects()[entry["id"]] = state
+        session.objects[entry["id"]] = state

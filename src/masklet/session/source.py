@@ -32,6 +32,10 @@ class Source(Protocol):
         """Height and width, None before the first frame."""
         ...
 
+    def check(self, index: int) -> None:
+        """ValueError where there is no frame `index`, or no longer."""
+        ...
+
     def frame(self, index: int) -> Picture:
         """Frame `index`; ValueError where there is none."""
         ...
@@ -57,9 +61,12 @@ class ClipSource:
     def size(self) -> tuple[int, int]:
         return self.clip.height, self.clip.width
 
-    def frame(self, index: int) -> Picture:
+    def check(self, index: int) -> None:
         if not 0 <= index < len(self.clip):
             raise ValueError(f"expected a frame in 0..{len(self.clip) - 1} of {self.clip.name}, got {index}")
+
+    def frame(self, index: int) -> Picture:
+        self.check(index)
         return self.clip[index]
 
     def walk(self, start: int, stop: int | None, *, reverse: bool) -> Iterator[tuple[int, Picture]]:
@@ -119,6 +126,9 @@ class StreamSource:
             return False
         self.push(picture)
         return True
+
+    def check(self, index: int) -> None:
+        self.frame(index)
 
     def frame(self, index: int) -> Picture:
         while index >= self.count and self._draw():

@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import operator
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
 from masklet.masks.masklet import Masklet
-from masklet.model.encoder import ImageFeatures
-from masklet.model.prompt_encoder import Points
 from masklet.model.sam2 import Sam2
 from masklet.session.archive import Archive
-from masklet.session.engine import Engine
-from masklet.session.memory import MemoryBank, Selection
+from masklet.session.memory import MemoryBank
 from masklet.session.objects import Edit, ObjectState, ObjectTable, Pending, capture, restore
 from masklet.session.packing import Packing
 from masklet.session.policy import CORRECT, PUBLISHED, Policy
-from masklet.session.prepare import frame_tensor
-from masklet.session.prompts import Prompt, model_points
-from masklet.session.records import Memory
+from masklet.session.prompts import Prompt
 from masklet.session.results import FrameResult, ObjectMask, separate
 from masklet.session.source import Picture, Source, StreamSource, open_source
+from masklet.session.tracker import Tracker
 
-_CACHED_FRAMES = 3
 _UNDO_STEPS = 100
 
 
@@ -77,12 +70,10 @@ class VideoSession:
         self.policy = PUBLISHED if reference_exact else policy or CORRECT
         self.model = model
         self.source: Source = open_source(source)
-        self._engine = Engine(model, self.policy)
+        self._tracker = Tracker(model, self.source, self.policy)
         self.archive: Archive | None = None
         if archive is not False and not isinstance(self.source, StreamSource):
             self.archive = Archive(Packing.of(model), model.device, None if archive is True else Path(archive))
-        self._objects: ObjectTable = {}
-        self._features: OrderedDict[int, ImageFeatures] = OrderedDict()
         self._undo: list[Edit] = []
         self._redo: list[Edit] = []
 
@@ -91,11 +82,12 @@ class VideoSession:
     @property
     def object_ids(self) -> tuple[int, ...]:
         """The objects, in the order in which they were first prompted."""
-        return tuple(self._objects)
+        return tuple(self.objects)
 
+    @property
     def objects(self) -> ObjectTable:
-        """The live table of object states; for the session's own room."""
-        return self._objects
+        """The live table of object states, for the rest of this room; users have `object_ids` and `result`."""
+        return self._tracker.objects
 
     @property
     def length(self) -> int | None:
@@ -120,9 +112,9 @@ class VideoSession:
     def result(self, frame: int) -> FrameResult:
         """What is known of a frame now, without tracking; objects without a record there are absent."""
         size = self.source.size
-        assert size is not None or not self._objects
+        assert size is not None or not self.objects
         objects: dict[int, ObjectMask] = {}
-        for object_id, state in self._objects.items():
+        for object_id, state in self.objects.items():
             record = state.record(frame)
             if record is not None and size is not None:
                 objects[object_id] = ObjectMask(record, size, prompted=frame in state.prompts)
@@ -137,7 +129,7 @@ class VideoSession:
         """
         if self.archive is None:
             raise ValueError("this session keeps no archive of its results; collect them from propagate()")
-        return [self._masklet(object_id, state) for object_id, state in self._objects.items()]
+        return [self._masklet(object_id, state) for object_id, state in self.objects.items()]
 
     # -- prompts ------------------------------------------------------------------------------------------------------
 
@@ -183,16 +175,16 @@ class VideoSession:
         """
         frame, object_id = _index("frame", frame), _index("object_id", object_id)
         picture = self.source.frame(frame)
-        state = self._objects.get(object_id)
+        state = self.objects.get(object_id)
         prompt = Prompt.checked(picture.shape[:2], points=points, labels=labels, box=box, mask=mask)
         if not replace:
             prompt = prompt.added_to(None if state is None else state.prompts.get(frame))
-        features = self._encode(frame, picture)
+        features = self._tracker.encode(frame, picture)
         if state is None:
             state = ObjectState(MemoryBank(self.archive))
-        record = self._decode_prompt(state, frame, prompt, features)
-        self._remember(capture(self._objects, [object_id], [frame]))
-        self._objects[object_id] = state
+        record = self._tracker.decode_prompt(state, frame, prompt, features)
+        self._remember(capture(self.objects, [object_id], [frame]))
+        self.objects[object_id] = state
         state.prompts[frame] = prompt
         conditioning = frame not in state.visited or self.policy.corrections_condition
         state.pending[frame] = Pending(record, conditioning)
@@ -205,14 +197,14 @@ class VideoSession:
         Of a frame, what the prompts led to stays as an ordinary tracked result until the next propagation; of a whole
         object its results go too. Objects stay, without prompts.
         """
-        chosen = list(self._objects) if object_id is None else [object_id]
+        chosen = list(self.objects) if object_id is None else [object_id]
         states = [(number, self._state(number)) for number in chosen]
         if frame is not None:
-            self.source.frame(_index("frame", frame))
-        self._remember(capture(self._objects, chosen, [] if frame is None else [frame]))
+            self.source.check(_index("frame", frame))
+        self._remember(capture(self.objects, chosen, [] if frame is None else [frame]))
         for number, state in states:
             if frame is None:
-                self._objects[number] = ObjectState(MemoryBank(self.archive))
+                self.objects[number] = ObjectState(MemoryBank(self.archive))
                 continue
             state.prompts.pop(frame, None)
             state.pending.pop(frame, None)
@@ -224,8 +216,8 @@ class VideoSession:
     def remove_object(self, object_id: int) -> None:
         """Forgets an object with all that belongs to it. Raises ValueError for an unknown id."""
         self._state(object_id)
-        self._remember(capture(self._objects, [object_id], []))
-        del self._objects[object_id]
+        self._remember(capture(self.objects, [object_id], []))
+        del self.objects[object_id]
 
     def undo(self) -> bool:
         """Takes the last prompt, clearing or removal back; False if there is none.
@@ -264,12 +256,12 @@ class VideoSession:
         ValueError
             No object has a prompt, or the range is not within the video. At once, not at the first result.
         """
-        prompted = [frame for number in self._objects for frame in self.conditioning_frames(number)]
+        prompted = [frame for number in self.objects for frame in self.conditioning_frames(number)]
         if not prompted:
             raise ValueError("there is no prompt to propagate: point at something first")
         if start is None:
             start = max(prompted) if reverse else min(prompted)
-        self.source.frame(_index("start", start))
+        self.source.check(_index("start", start))
         length = self.source.length
         if stop is not None and (stop < -1 or (length is not None and stop > length)):
             raise ValueError(f"expected stop within the video of {length} frames, got {stop}")
@@ -278,6 +270,11 @@ class VideoSession:
     def _walk(self, start: int, stop: int | None, reverse: bool) -> Iterator[FrameResult]:
         for frame, picture in self.source.walk(start, stop, reverse=reverse):
             yield self._step(frame, picture, reverse)
+
+    @torch.inference_mode()
+    def _step(self, frame: int, picture: Picture, reverse: bool) -> FrameResult:
+        self._tracker.step(frame, picture, reverse=reverse)
+        return self.result(frame)
 
     def push(self, picture: Picture) -> FrameResult:
         """Takes the next frame [H, W, 3] uint8 of a live stream and returns all objects on it.
@@ -288,28 +285,10 @@ class VideoSession:
             raise ValueError("frames can be pushed to a session without source only: VideoSession(model)")
         frame = self.source.push(picture)
         result = self._step(frame, picture, reverse=False)
-        for state in self._objects.values():
+        for state in self.objects.values():
             for old in [t for t in state.visited if t < self.source.oldest]:
                 del state.visited[old]
         return result
-
-    @torch.inference_mode()
-    def _step(self, frame: int, picture: Picture, reverse: bool) -> FrameResult:
-        self._write_pending()
-        moving: list[ObjectState] = []
-        for state in self._objects.values():
-            conditioning = state.bank.conditioning
-            if frame in conditioning:
-                state.visited[frame] = reverse
-            elif conditioning and (not self.policy.wait_for_prompt or _has_begun(conditioning, frame, reverse)):
-                moving.append(state)
-        if moving:
-            selections = [self._select(state, frame, reverse) for state in moving]
-            records = self._engine.track(self._encode(frame, picture), selections)
-            for state, record in zip(moving, records, strict=True):
-                state.bank.tracked.put(frame, record)
-                state.visited[frame] = reverse
-        return self.result(frame)
 
     # -- keeping ------------------------------------------------------------------------------------------------------
 
@@ -347,72 +326,10 @@ class VideoSession:
 
     def _state(self, object_id: int) -> ObjectState:
         try:
-            return self._objects[object_id]
+            return self.objects[object_id]
         except KeyError:
-            known = ", ".join(str(number) for number in self._objects) or "none"
+            known = ", ".join(str(number) for number in self.objects) or "none"
             raise ValueError(f"there is no object {object_id}; objects: {known}") from None
-
-    def _encode(self, frame: int, picture: Picture) -> ImageFeatures:
-        features = self._features.get(frame)
-        if features is None:
-            features = self.model.encode_image(frame_tensor(picture, self.model.config.image_size, self.model.device))
-            self._features[frame] = features
-            while len(self._features) > _CACHED_FRAMES:
-                self._features.popitem(last=False)
-        return features
-
-    def _select(self, state: ObjectState, frame: int, reverse: bool) -> Selection:
-        return state.bank.select(
-            frame,
-            reverse=reverse,
-            length=self.source.length,
-            memories=self.model.config.memories,
-            pointers=self.model.config.pointers,
-            most_conditioning=self.policy.max_conditioning,
-        )
-
-    def _decode_prompt(self, state: ObjectState, frame: int, prompt: Prompt, features: ImageFeatures) -> Memory:
-        if prompt.mask is not None:
-            return self._engine.from_mask(features, torch.as_tensor(prompt.mask.decode()).to(self.model.device))
-        size = self.source.size
-        assert size is not None
-        coordinates, marks = model_points(
-            np.array(prompt.points, np.float32).reshape(-1, 2),
-            np.array(prompt.labels, np.int32),
-            None if prompt.box is None else np.array(prompt.box, np.float32),
-            *size,
-            self.model.config.image_size,
-        )
-        device = self.model.device
-        points = Points(torch.as_tensor(coordinates)[None].to(device), torch.as_tensor(marks)[None].long().to(device))
-        # On a frame that the tracker has not seen, the prompt stands alone; else the memories have their say.
-        selection = self._select(state, frame, state.visited[frame]) if frame in state.visited else None
-        if selection is not None and not selection.spatial:
-            selection = None
-        previous = state.record(frame)
-        return self._engine.from_points(features, selection, points, None if previous is None else previous.logits)
-
-    def _write_pending(self) -> None:
-        """Writes the memories of newly prompted frames; once a frame's features serve all objects."""
-        waiting = sorted({frame for state in self._objects.values() for frame in state.pending})
-        written: dict[tuple[int, int], Memory] = {}
-        for frame in waiting:
-            features = self._features.get(frame) or self._encode(frame, self.source.frame(frame))
-            for number, state in self._objects.items():
-                if frame in state.pending:
-                    written[number, frame] = self._engine.write_memory(features, state.pending[frame].record)
-        for number, state in self._objects.items():
-            for conditioning in (False, True):  # as published: the order decides that of the memories
-                for frame, pending in state.pending.items():
-                    if pending.conditioning != conditioning:
-                        continue
-                    record = written[number, frame]
-                    if conditioning:
-                        state.bank.conditioning[frame] = record
-                        state.bank.tracked.pop(frame)
-                    elif frame not in state.bank.conditioning:  # the released code loses such a correction
-                        state.bank.tracked.put(frame, record)
-            state.pending.clear()
 
     def _masklet(self, object_id: int, state: ObjectState) -> Masklet:
         assert self.source.size is not None
@@ -435,12 +352,8 @@ class VideoSession:
     def _swap(self, source: list[Edit], target: list[Edit]) -> bool:
         if not source:
             return False
-        target.append(restore(self._objects, source.pop()))
+        target.append(restore(self.objects, source.pop()))
         return True
-
-
-def _has_begun(conditioning: Iterable[int], frame: int, reverse: bool) -> bool:
-    return any(t >= frame if reverse else t <= frame for t in conditioning)
 
 
 def _index(name: str, value: Any) -> int:

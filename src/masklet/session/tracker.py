@@ -1,0 +1,122 @@
+"""Moves all objects of a session from frame to frame: features once a frame, memories, batches of objects."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+
+from masklet.model.encoder import ImageFeatures
+from masklet.model.prompt_encoder import Points
+from masklet.model.sam2 import Sam2
+from masklet.session.engine import Engine
+from masklet.session.memory import Selection
+from masklet.session.objects import ObjectState, ObjectTable
+from masklet.session.policy import Policy
+from masklet.session.prepare import frame_tensor
+from masklet.session.prompts import Prompt, model_points
+from masklet.session.records import Memory
+from masklet.session.source import Picture, Source
+
+_CACHED_FRAMES = 3
+
+
+class Tracker:
+    """The objects of a session and the engine that moves them. To be called under `torch.inference_mode`."""
+
+    def __init__(self, model: Sam2, source: Source, policy: Policy) -> None:
+        self.objects: ObjectTable = {}
+        self._model = model
+        self._source = source
+        self._policy = policy
+        self._engine = Engine(model, policy)
+        self._features: OrderedDict[int, ImageFeatures] = OrderedDict()
+
+    def encode(self, frame: int, picture: Picture) -> ImageFeatures:
+        """A frame's features; those of the last few frames are kept."""
+        features = self._features.get(frame)
+        if features is None:
+            features = self._model.encode_image(
+                frame_tensor(picture, self._model.config.image_size, self._model.device)
+            )
+            self._features[frame] = features
+            while len(self._features) > _CACHED_FRAMES:
+                self._features.popitem(last=False)
+        return features
+
+    def _select(self, state: ObjectState, frame: int, reverse: bool) -> Selection:
+        return state.bank.select(
+            frame,
+            reverse=reverse,
+            length=self._source.length,
+            memories=self._model.config.memories,
+            pointers=self._model.config.pointers,
+            most_conditioning=self._policy.max_conditioning,
+        )
+
+    def decode_prompt(self, state: ObjectState, frame: int, prompt: Prompt, features: ImageFeatures) -> Memory:
+        """The record of a prompt on a frame; its memory is written when tracking goes on."""
+        if prompt.mask is not None:
+            return self._engine.from_mask(features, torch.as_tensor(prompt.mask.decode()).to(self._model.device))
+        size = self._source.size
+        assert size is not None
+        coordinates, marks = model_points(
+            np.array(prompt.points, np.float32).reshape(-1, 2),
+            np.array(prompt.labels, np.int32),
+            None if prompt.box is None else np.array(prompt.box, np.float32),
+            *size,
+            self._model.config.image_size,
+        )
+        device = self._model.device
+        points = Points(torch.as_tensor(coordinates)[None].to(device), torch.as_tensor(marks)[None].long().to(device))
+        # On a frame that the tracker has not seen, the prompt stands alone; else the memories have their say.
+        selection = self._select(state, frame, state.visited[frame]) if frame in state.visited else None
+        if selection is not None and not selection.spatial:
+            selection = None
+        previous = state.record(frame)
+        return self._engine.from_points(features, selection, points, None if previous is None else previous.logits)
+
+    def _write_pending(self) -> None:
+        """Writes the memories of newly prompted frames; once a frame's features serve all objects."""
+        waiting = sorted({frame for state in self.objects.values() for frame in state.pending})
+        written: dict[tuple[int, int], Memory] = {}
+        for frame in waiting:
+            features = self._features.get(frame) or self.encode(frame, self._source.frame(frame))
+            for number, state in self.objects.items():
+                if frame in state.pending:
+                    written[number, frame] = self._engine.write_memory(features, state.pending[frame].record)
+        for number, state in self.objects.items():
+            for conditioning in (False, True):  # as published: the order decides that of the memories
+                for frame, pending in state.pending.items():
+                    if pending.conditioning != conditioning:
+                        continue
+                    record = written[number, frame]
+                    if conditioning:
+                        state.bank.conditioning[frame] = record
+                        state.bank.tracked.pop(frame)
+                    elif frame not in state.bank.conditioning:  # the released code loses such a correction
+                        state.bank.tracked.put(frame, record)
+            state.pending.clear()
+
+    def step(self, frame: int, picture: Picture, *, reverse: bool) -> None:
+        """Tracks all objects that are under way on a frame; prompted frames stay as they are."""
+        self._write_pending()
+        moving: list[ObjectState] = []
+        for state in self.objects.values():
+            conditioning = state.bank.conditioning
+            if frame in conditioning:
+                state.visited[frame] = reverse
+            elif conditioning and (not self._policy.wait_for_prompt or _has_begun(conditioning, frame, reverse)):
+                moving.append(state)
+        if moving:
+            selections = [self._select(state, frame, reverse) for state in moving]
+            records = self._engine.track(self.encode(frame, picture), selections)
+            for state, record in zip(moving, records, strict=True):
+                state.bank.tracked.put(frame, record)
+                state.visited[frame] = reverse
+
+
+def _has_begun(conditioning: Iterable[int], frame: int, reverse: bool) -> bool:
+    return any(t >= frame if reverse else t <= frame for t in conditioning)
