@@ -30,6 +30,7 @@ NEGATIVE = (235, 50, 50)
 _WHITE = (255, 255, 255)
 _SHADOW = (12, 14, 18)
 _SHIFT = 4
+_RIM = 0.45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +122,9 @@ def _as_picture(frame: Picture) -> Picture:
 
 
 def _scale(frame: Picture) -> float:
-    """Line widths are given for 720 lines; they grow with the square root, so that small pictures stay legible."""
-    return max(0.6, math.sqrt(min(frame.shape[:2]) / 720))
+    """How much wider lines are than on 720 lines. They grow slower than the picture: small ones stay legible so."""
+    ratio = min(frame.shape[:2]) / 720
+    return max(0.6, ratio ** (0.5 if ratio < 1 else 0.75))
 
 
 def _place(mask: MaskLike, object_id: int, frame: Picture) -> tuple[Mask, Bbox] | None:
@@ -145,32 +147,41 @@ def _tint(picture: Picture, mask: Mask, box: Bbox, colour: Rgb, *, fill: float, 
     x0, y0, x1, y1 = box
     height, full = picture.shape[:2]
     # The picture's edge is no edge of the object: beyond it the mask goes on as it is.
-    reach = cv2.copyMakeBorder(mask.view(np.uint8) * 255, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
+    wide = cv2.copyMakeBorder(mask.view(np.uint8) * 255, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=0)
     top, left = max(y0 - margin, 0), max(x0 - margin, 0)
     bottom, right = min(y1 + margin, height), min(x1 + margin, full)
-    reach = reach[top - y0 + margin : bottom - y0 + margin, left - x0 + margin : right - x0 + margin]
+    reach = np.asarray(wide, np.uint8)[
+        top - y0 + margin : bottom - y0 + margin, left - x0 + margin : right - x0 + margin
+    ]
     soft = cv2.GaussianBlur(np.ascontiguousarray(reach), (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     soft = np.asarray(soft, np.uint8).reshape(reach.shape)
-    part = picture[top:bottom, left:right]
-    shadow, tint = _opacities(sigma, width, fill)
-    if width:
-        blend(part, np.full_like(part, _SHADOW), shadow[soft])
-    opacity = tint[soft]
-    # What is thinner than the blur would fade out: a mask's own pixels have at least the fill's opacity.
-    np.maximum(opacity, (reach > 0) * np.float32(fill), out=opacity)
-    blend(part, np.full_like(part, colour), opacity)
+    opacity, paint, inside = _tables(sigma, width, fill, colour)
+    # What is thinner than the blur would fade out: a mask's own pixels count as at least half a pixel inside.
+    np.maximum(soft, (reach >> 7) * np.uint8(inside), out=soft)
+    # cv2's tables are several times faster than indexing with an array.
+    coloured = cv2.LUT(cv2.merge([soft, soft, soft]), paint.reshape(1, 256, 3))
+    blend(
+        picture[top:bottom, left:right], np.asarray(coloured, np.uint8), np.asarray(cv2.LUT(soft, opacity), np.float32)
+    )
 
 
-@lru_cache(maxsize=32)
-def _opacities(sigma: float, width: float, fill: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Opacity of the shadow and of the object's colour for each value 0..255 of the blurred mask."""
+@lru_cache(maxsize=512)
+def _tables(sigma: float, width: float, fill: float, colour: Rgb) -> tuple[NDArray[np.float32], Picture, int]:
+    """For each value 0..255 of the blurred mask: how opaque it is, and in which colour.
+
+    Also the value half a pixel inside of a straight edge.
+    """
     normal = NormalDist(0, sigma)
     # Distance in pixels to the edge, positive inside.
-    depth = np.array([normal.inv_cdf(min(max(value / 255, 1e-4), 1 - 1e-4)) for value in range(256)], np.float32)
+    depth = np.array([normal.inv_cdf(min(max(value / 255, 1e-4), 1 - 1e-4)) for value in range(256)])
     line = np.clip(width / 2 + 0.5 - np.abs(depth), 0, 1) if width else np.zeros_like(depth)
-    inside = np.clip(depth + 0.5, 0, 1) * np.float32(fill)
-    shadow = np.clip(width / 2 + 1.5 - np.abs(depth), 0, 1) * np.float32(0.45) * (depth < 0)
-    return shadow.astype(np.float32), np.maximum(line, inside).astype(np.float32)
+    tint = np.maximum(line, np.clip(depth + 0.5, 0, 1) * fill)
+    # A thin dark rim outside of the contour sets it off from a background of its own colour.
+    rim = np.clip(width / 2 + 1.5 - np.abs(depth), 0, 1) * _RIM * (depth < 0) if width else np.zeros_like(depth)
+    opacity = tint + rim * (1 - tint)
+    share = np.divide(tint, opacity, out=np.ones_like(tint), where=opacity > 0)[:, None]
+    paint = share * np.array(colour) + (1 - share) * np.array(_SHADOW)
+    return opacity.astype(np.float32), paint.round().astype(np.uint8), int(np.searchsorted(depth, 0.5))
 
 
 def _anchor(mask: Mask, box: Bbox, label: tuple[int, int]) -> tuple[float, float]:
