@@ -172,3 +172,12 @@ def test_a_video_that_is_deleted_while_open(tmp_path, make_video):
     shutil.move(path, tmp_path / "b.mp4")
     with pytest.raises(MediaError, match="no such file"):
         next(iter(clip.frames()))
+
+
+def test_tags_that_are_not_utf8_do_not_matter(tmp_path, make_video):
+    path = make_video(tmp_path / "a.mp4", frames=3)
+    data = path.read_bytes()
+    assert b"Lavf" in data
+    path.write_bytes(data.replace(b"Lavf", b"L\xe4vf"))
+    with open_clip(path) as clip:
+        assert len(clip) == 3

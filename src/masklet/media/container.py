@@ -36,7 +36,7 @@ def open_container(
             raise MediaError(f"{path}: the file is empty")
     options = {"err_detect": "explode"} if strict else {}
     try:
-        container = av.open(str(path), mode="r", options=options)
+        container = av.open(str(path), mode="r", options=options, metadata_errors="replace")
     except FFmpegError as error:
         raise MediaError(f"{path}: not a video that can be read ({describe(error)})") from error
     try:
@@ -60,7 +60,10 @@ def pick_stream(container: InputContainer, name: str) -> VideoStream:
         kinds = sorted({s.type for s in container.streams if s.type != "video"})
         what = f"only {' and '.join(kinds)}" if kinds else "no picture stream"
         raise MediaError(f"{name}: not a video ({'a text file' if text else f'it has {what}'})")
-    best = container.streams.best("video")
+    try:
+        best = container.streams.best("video")
+    except IndexError:  # PyAV does not know streams that FFmpeg found late in a damaged file
+        best = None
     stream = best if isinstance(best, VideoStream) and best in streams else streams[0]
     if stream.codec_context is None:
         raise MediaError(f"{name}: no decoder for its video codec")

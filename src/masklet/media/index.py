@@ -82,11 +82,12 @@ def build_index(path: str | Path) -> FrameIndex:
     failed: set[int] = set()
     first = start.first
     if short or not (plain and _begins(order, start.shown)):
-        found = scan(path, read, strict=strict)
+        found = scan(path, read, strict=strict, short=short)
         true_times = not formats & _GUESSED_TIMES and _ascending(found.shown, read)
         order, failed = _merge(found, read, true_times, may_start_late=not formats & _TRUE_TIMES)
         first = found.first
-    last = next((r for r in range(len(order) - 1, -1, -1) if order[r] not in failed), None)
+    end = _certain(order, read) if short and true_times else len(order)
+    last = next((r for r in range(end - 1, -1, -1) if order[r] not in failed), None)
     if first is None or last is None:
         raise MediaError(f"{path}: no frame of the video can be decoded{f' ({ended_by})' if ended_by else ''}")
     damage = None
@@ -144,6 +145,15 @@ def _ascending(order: list[int], read: list[PacketRecord]) -> bool:
 
 def _by_pts(ordinals: list[int], read: list[PacketRecord]) -> list[int]:
     return sorted(ordinals, key=lambda i: read[i].pts or 0)
+
+
+def _certain(order: list[int], read: list[PacketRecord]) -> int:
+    """How many frames of a truncated file are known to follow each other without a gap.
+
+    A packet that is missing may belong before a frame that is there, but none before the last decoding time.
+    """
+    limit = max((p.dts for p in read if p.dts is not None), default=None)
+    return len(order) if limit is None else sum((read[i].pts or 0) <= limit for i in order)
 
 
 def _begins(order: list[int], start: list[int]) -> bool:

@@ -104,11 +104,11 @@ def breaks_rules(path: str | Path, read: list[PacketRecord]) -> bool:
     return not any(_key_decodes(path, keys, strict=True)) and all(_key_decodes(path, keys, strict=False))
 
 
-def scan(path: str | Path, read: list[PacketRecord], *, strict: bool) -> Scan:
-    """Decode the file from end to end."""
-    out = _scan(path, read, strict=strict, threads=True)
+def scan(path: str | Path, read: list[PacketRecord], *, strict: bool, short: bool) -> Scan:
+    """Decode the file from end to end. `short`: it is known to lack a part of its end."""
+    out = _scan(path, read, strict=strict, threads=True, short=short)
     # Threads report an error late; the second pass finds the packet at fault.
-    return _scan(path, read, strict=strict, threads=False) if out.failed else out
+    return _scan(path, read, strict=strict, threads=False, short=short) if out.failed or short else out
 
 
 def _key_decodes(path: str | Path, keys: list[int], *, strict: bool) -> list[bool]:
@@ -127,7 +127,7 @@ def _key_decodes(path: str | Path, keys: list[int], *, strict: bool) -> list[boo
     return results
 
 
-def _scan(path: str | Path, read: list[PacketRecord], *, strict: bool, threads: bool) -> Scan:
+def _scan(path: str | Path, read: list[PacketRecord], *, strict: bool, threads: bool, short: bool) -> Scan:
     """A failed packet spoils all that follow it up to the next key packet, because they are predicted from it."""
     out = Scan()
     container, stream = open_container(path, strict=strict, threads=threads)
@@ -150,6 +150,8 @@ def _scan(path: str | Path, read: list[PacketRecord], *, strict: bool, threads: 
                     breaks.append((ordinal, len(out.shown)))
                 out.failed.append(ordinal)
                 spoiled = True
+        if short:
+            breaks.append((len(read), len(out.shown)))
         try:
             out.take(decoded(stream, None))
         except FFmpegError:

@@ -120,7 +120,7 @@ def open_stream(
 
 def _decoded_stream(file: Any, name: str) -> Stream:
     try:
-        container = av.open(file, mode="r")
+        container = av.open(file, mode="r", metadata_errors="replace")
     except FFmpegError as error:
         raise MediaError(f"{name}: not a video that can be read ({describe(error)})") from error
     assert isinstance(container, InputContainer)
