@@ -94,7 +94,7 @@ def test_drawing_refuses() -> None:
     with pytest.raises(ValueError, match="object 4: expected a mask of 200x300"):
         draw_masks(GREY, {4: Rle.empty(300, 200)})
     with pytest.raises(ValueError, match="HxWx3 uint8"):
-        draw_masks(GREY.astype(np.float32), {})
+        draw_masks(np.asarray(GREY, dtype="float32"), {})
     with pytest.raises(ValueError, match="opacity"):
         OverlayStyle(fill=1.5)
     with pytest.raises(ValueError, match="width"):
