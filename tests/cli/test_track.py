@@ -12,7 +12,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from masklet.cli.journal import Journal
+from masklet.cli.journal import Journal, read_records
 from masklet.cli.track import Format
 from masklet.export import FORMATS, Annotation, read_masklet_json
 from masklet.media import open_clip, read_image, write_image
@@ -224,6 +224,26 @@ def test_a_bad_picture_in_the_middle_loses_nothing_before_it(cli: Cli, weights: 
     assert masklets(out).masklets[0].frames == tuple(range(FRAMES))
 
 
+def test_a_full_disk_is_one_line_and_keeps_what_is_written(track: Cli, tmp_path: Path, weights: Path, frames: Path):
+    out = tmp_path / "out"
+    code = (
+        "import resource, sys\n"
+        "from masklet.cli.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1200, 1200))\n"  # no file can grow beyond this
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    words = ["track", frames, "--model", weights, "--device", "cpu", "--prompt", POINT, "-o", out, "--format", "coco"]
+    done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert str(out) in done.stderr
+    kept = [record.frame for record in read_records(out / "track.jsonl")]
+    assert kept == list(range(len(kept)))
+    assert 0 < len(kept) < FRAMES
+    assert track("-o", out, "--resume")[0] == 0
+    assert masklets(out).masklets[0].frames == tuple(range(FRAMES))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -263,6 +283,9 @@ def test_other_wrong_input(cli: Cli, track: Cli, frames: Path, weights: Path, tm
         assert name in stderr
         assert stderr.count("\n") == 1
     assert track("--prompt", POINT, "-o", tmp_path / "words.mp4")[0] == 2
+    code, _, stderr = track("--prompt", POINT, "-o", "/proc/masklet")
+    assert code == 2
+    assert "/proc/masklet" in stderr
     for option, value in (("--model", "no-such-model"), ("--device", "abacus"), ("--device", "cuda:99")):
         code, _, stderr = cli("track", frames, option, value, "--prompt", POINT, "-o", tmp_path / "out")
         assert code == 2

@@ -37,7 +37,7 @@ class Journal:
         count: how many frames it holds.
     """
 
-    def __init__(self, path: Path, header: Mapping[str, Any], count: int, file: io.TextIOWrapper) -> None:
+    def __init__(self, path: Path, header: Mapping[str, Any], count: int, file: io.FileIO) -> None:
         self.path = path
         self.header = header
         self.count = count
@@ -46,7 +46,7 @@ class Journal:
     @classmethod
     def create(cls, path: Path, header: Mapping[str, Any]) -> Self:
         """Start a journal, in place of an older one. `header` must be JSON-able and name "height" and "width"."""
-        file = path.open("w", encoding="utf-8")
+        file = path.open("wb", buffering=0)
         journal = cls(path, dict(header), 0, file)
         journal._write({"format": FORMAT, **header})
         return journal
@@ -67,10 +67,10 @@ class Journal:
             end = raw.tell()
         with path.open("r+b") as raw:
             raw.truncate(end)
-        return cls(path, header, keep, path.open("a", encoding="utf-8"))
+        return cls(path, header, keep, path.open("ab", buffering=0))
 
     def append(self, record: FrameRecord) -> None:
-        """Write a frame; it is in the file when this returns."""
+        """Write a frame; it is in the file when this returns. Raises OSError where that fails: the disk is full."""
         objects = {
             str(object_id): {
                 "counts": mask.rle.counts.decode("ascii"),
@@ -96,8 +96,12 @@ class Journal:
         self.close()
 
     def _write(self, value: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(value, separators=(",", ":")) + "\n")
-        self._file.flush()
+        line = memoryview(f"{json.dumps(value, separators=(',', ':'))}\n".encode())
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error  # the system's error names no file
 
 
 def read_header(path: Path) -> dict[str, Any]:

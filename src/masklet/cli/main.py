@@ -54,8 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except CycloptsError as error:
         return _refuse(f"{error} See masklet --help.")
-    except (ValueError, OSError) as error:
-        return _refuse(str(error) or type(error).__name__)
+    except OSError as error:
+        named = error.strerror is not None and error.filename is not None
+        return _refuse(f"{error.filename}: {str(error.strerror).lower()}" if named else str(error))
+    except ValueError as error:
+        return _refuse(str(error))
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped")
         return 130

@@ -20,9 +20,13 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def frame_progress(what: str, done: int, total: int) -> Iterator[Progress]:
-    """A progress line on stderr: frames, frames/s, the time that is left. Its one task is at `done` of `total`."""
+    """A progress line on stderr, if that is a terminal: frames, frames/s, the time that is left.
+
+    Its one task is at `done` of `total`.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         progress.add_task(what, completed=done, total=total)
         yield progress
 
