@@ -17,10 +17,10 @@ def test_motion_starts_at_rest() -> None:
 
 
 def test_sampling_grid_of_the_identity_is_every_pixel() -> None:
-    grid = sampling_grid(np.eye(3), np.zeros((8, 8, 2), np.float32))
+    x, y = sampling_grid(np.eye(3), np.zeros((8, 8, 2), np.float32))
     columns, rows = np.meshgrid(np.arange(8), np.arange(8))
-    assert np.allclose(grid[..., 0], columns)
-    assert np.allclose(grid[..., 1], rows)
+    assert np.allclose(x, columns)
+    assert np.allclose(y, rows)
 
 
 @pytest.mark.parametrize("flip", [False, True])

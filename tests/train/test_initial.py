@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from masklet.model.configs import EFFICIENTNET_LITE0, NANO
-from masklet.model.convnet import ConvTrunk
+from masklet.model.convnet import ConvTrunk, InvertedResidual
+from masklet.model.memory_attention import MemoryAttentionLayer
 from masklet.model.sam2 import MEAN, STD, build
 from masklet.train.initial import NORM_EPS, convert_efficientnet_lite, load_trunk, tie_memory
 
@@ -31,7 +32,7 @@ def foreign_weights() -> dict[str, Tensor]:
         weights[f"{norm}.running_var"] = torch.rand(shape[0], generator=generator) + 0.5
 
     add("_conv_stem", "_bn0", trunk.stem)
-    blocks = [block for stage in trunk.stages for block in stage.children()]
+    blocks = [block for block in trunk.modules() if isinstance(block, InvertedResidual)]
     for index, block in enumerate(blocks):
         if block.expand is not None:
             add(f"_blocks.{index}._expand_conv", f"_blocks.{index}._bn0", block.expand)
@@ -46,8 +47,8 @@ def test_stem_and_first_block_compute_what_the_original_computes() -> None:
     trunk.load_state_dict(convert_efficientnet_lite(weights, EFFICIENTNET_LITE0))
     pixels = torch.randint(0, 256, (1, 3, 32, 32), generator=torch.Generator().manual_seed(1)).float()
 
-    def layer(x: Tensor, convolution: str, norm: str, **how: int) -> Tensor:
-        x = F.conv2d(x, weights[f"{convolution}.weight"], **how)
+    def layer(x: Tensor, convolution: str, norm: str, stride: int = 1, padding: int = 0, groups: int = 1) -> Tensor:
+        x = F.conv2d(x, weights[f"{convolution}.weight"], stride=stride, padding=padding, groups=groups)
         statistics = (weights[f"{norm}.running_mean"], weights[f"{norm}.running_var"])
         return F.batch_norm(x, *statistics, weights[f"{norm}.weight"], weights[f"{norm}.bias"], eps=NORM_EPS)
 
@@ -88,6 +89,8 @@ def test_tied_memory_finds_like_places() -> None:
     embedding = looks.transpose(1, 2).unflatten(2, (4, 4))
     with torch.no_grad():
         memory = model.memory_encoder.out_proj(model.memory_encoder.pix_feat_proj(embedding)).flatten(2).transpose(1, 2)
-        attention = model.memory_attention.layers[0].cross_attn
+        layer = model.memory_attention.layers[0]
+        assert isinstance(layer, MemoryAttentionLayer)
+        attention = layer.cross_attn
         scores = attention.q_proj(looks) @ attention.k_proj(memory).transpose(1, 2)
     assert scores[0].argmax(dim=1).tolist() == list(range(16))

@@ -8,9 +8,11 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from masklet.data.samples import Sample
 from masklet.model.configs import ModelConfig
 from masklet.train.batches import Batch, Sources, ahead, draw_batch
 from masklet.train.config import Recipe, Stage
@@ -72,10 +74,12 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(
 
 
 def test_sigterm_saves_and_leaves(tiny: ModelConfig, sources: Sources, tmp_path: Path) -> None:
-    class Interrupting(type(sources.real)):
-        def sample(self, *arguments):
+    class Interrupting:
+        name = "interrupting"
+
+        def sample(self, rng: np.random.Generator, length: int, size: int, objects: int) -> Sample:
             os.kill(os.getpid(), signal.SIGTERM)
-            return super().sample(*arguments)
+            return sources.real.sample(rng, length, size, objects)
 
     noisy = Sources(stills=Interrupting(), synthetic=Interrupting(), real=Interrupting())
     handler = signal.getsignal(signal.SIGTERM)

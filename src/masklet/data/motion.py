@@ -69,20 +69,18 @@ class Motion:
         )
 
 
-def sampling_grid(rest_to_frame: np.ndarray, elastic: np.ndarray) -> np.ndarray:
-    """Positions [S, S, 2] float32 in the source picture for each pixel of the frame.
+def sampling_grid(rest_to_frame: np.ndarray, elastic: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions x and y, each [S, S] float32, in the source picture for each pixel of the frame.
 
-    `rest_to_frame` is 3x3 (source pixels to frame pixels); `elastic` [S, S, 2] bends the frame before it is
-    mapped back.
+    `rest_to_frame` is 3x3 (source pixels to frame pixels); `elastic` [S, S, 2] bends the frame before it is mapped
+    back.
     """
-    size = elastic.shape[0]
     inverse = np.linalg.inv(rest_to_frame).astype(np.float32)
-    axis = np.arange(size, dtype=np.float32)
+    axis = np.arange(elastic.shape[0], dtype=np.float32)
     x = axis[None, :] + elastic[..., 0]
     y = axis[:, None] + elastic[..., 1]
-    depth = inverse[2, 0] * x + inverse[2, 1] * y + inverse[2, 2]
     # A point behind the camera would fold the picture over; the motion ranges keep far from it.
-    depth = np.maximum(depth, 0.05)
+    depth = np.maximum(inverse[2, 0] * x + inverse[2, 1] * y + inverse[2, 2], np.float32(0.05))
     u = (inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2]) / depth
     v = (inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2]) / depth
-    return np.stack([u, v], axis=-1)
+    return u, v

@@ -106,9 +106,9 @@ def _moving_background(
     frames = np.empty((length, size, size, 3), np.uint8)
     seen = np.empty((length, size, size), np.uint8)
     for t in range(length):
-        grid = sampling_grid(motion.matrix(t) @ to_square, motion.flow(t) + local.flow(t))
-        frames[t] = cv2.remap(image, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        seen[t] = cv2.remap(labels, grid, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
+        x, y = sampling_grid(motion.matrix(t) @ to_square, motion.flow(t) + local.flow(t))
+        frames[t] = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        seen[t] = cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
     return frames, np.stack([(seen >> bit) & 1 > 0 for bit in range(len(chosen))])
 
 
@@ -143,13 +143,13 @@ def _paste(
     for t in range(length):
         shift = np.eye(3)
         shift[:2, 2] = travel * t / max(length - 1, 1)
-        grid = sampling_grid(shift @ motion.matrix(t) @ to_frame, motion.flow(t))
-        alpha = cv2.remap(opacity, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        x, y, w, h = cv2.boundingRect((alpha > 0).astype(np.uint8))
+        x, y = sampling_grid(shift @ motion.matrix(t) @ to_frame, motion.flow(t))
+        alpha = cv2.remap(opacity, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        left, top, w, h = cv2.boundingRect((alpha > 0).astype(np.uint8))
         if w == 0:
             continue
-        box = np.s_[y : y + h, x : x + w]
-        colour = cv2.remap(image, grid[box], None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        box = np.s_[top : top + h, left : left + w]
+        colour = cv2.remap(image, x[box], y[box], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         weight = alpha[box][..., None]
         frames[t][box] = (frames[t][box] * (1 - weight) + colour * weight + 0.5).astype(np.uint8)
         covered[t] = alpha

@@ -60,13 +60,13 @@ class FlowWarp:
 
     def track(self, frames: Sequence[np.ndarray], first: Masks) -> Iterator[Masks]:
         """Warp every mask backwards along the flow from each frame to the one before it."""
-        flow_of = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         soft = {object_id: mask.astype(np.float32) for object_id, mask in first.items()}
         before = cv2.cvtColor(frames[0], cv2.COLOR_RGB2GRAY)
         rows, columns = np.indices(before.shape, dtype=np.float32)
         for index in range(1, len(frames)):
             now = cv2.cvtColor(frames[index], cv2.COLOR_RGB2GRAY)
-            flow = flow_of.calc(now, before, None)
+            flow = flow_of.calc(now, before, np.zeros((*now.shape, 2), np.float32))
             x, y = columns + flow[..., 0], rows + flow[..., 1]
             soft = {i: cv2.remap(mask, x, y, cv2.INTER_LINEAR, borderValue=0) for i, mask in soft.items()}
             before = now

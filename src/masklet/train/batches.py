@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +74,7 @@ def draw_batch(sources: Sources, stage: Stage, seed: int, step: int) -> Batch:
     return collate(samples)
 
 
-def ahead(make: Callable[[int], Batch], start: int, stop: int, depth: int = 4) -> Iterator[Batch]:
+def ahead(make: Callable[[int], Batch], start: int, stop: int, depth: int = 4) -> Generator[Batch]:
     """`make(start)`, ..., `make(stop - 1)`, prepared in a thread up to `depth` ahead; its error is raised here."""
     ready: queue.Queue[Batch | BaseException] = queue.Queue(depth)
     closing = threading.Event()

@@ -11,9 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from masklet.model.configs import ConvConfig
+from masklet.model.memory_attention import MemoryAttentionLayer
 from masklet.model.sam2 import MEAN, STD, Sam2
 
 NORM_EPS = 1e-3
@@ -84,16 +85,17 @@ def tie_memory(model: Sam2, sharpness: float = 1.5) -> None:
     so that query and key of alike places agree from the first step. Short runs do not have the time to find that out.
     """
     config = model.config
-    projection = torch.nn.init.orthogonal_(torch.empty(config.memory_dim, config.d_model))
-    encoder = model.memory_encoder
-    torch.nn.init.eye_(encoder.pix_feat_proj.weight[:, :, 0, 0])
-    torch.nn.init.zeros_(encoder.pix_feat_proj.bias)
-    encoder.out_proj.weight.copy_(projection[:, :, None, None])
-    torch.nn.init.zeros_(encoder.out_proj.bias)
+    projection = nn.init.orthogonal_(torch.empty(config.memory_dim, config.d_model))
+    identity = torch.eye(config.d_model)
+    _set(model.memory_encoder.pix_feat_proj, identity)
+    _set(model.memory_encoder.out_proj, projection)
     for layer in model.memory_attention.layers:
-        attention = layer.cross_attn
-        torch.nn.init.eye_(attention.q_proj.weight)
-        attention.q_proj.weight.mul_(sharpness)
-        attention.k_proj.weight.copy_(projection.T * sharpness)
-        torch.nn.init.zeros_(attention.q_proj.bias)
-        torch.nn.init.zeros_(attention.k_proj.bias)
+        assert isinstance(layer, MemoryAttentionLayer)
+        _set(layer.cross_attn.q_proj, identity * sharpness)
+        _set(layer.cross_attn.k_proj, projection.T * sharpness)
+
+
+def _set(layer: nn.Linear | nn.Conv2d, weight: Tensor) -> None:
+    layer.weight.copy_(weight.reshape_as(layer.weight))
+    if layer.bias is not None:
+        layer.bias.zero_()

@@ -80,7 +80,7 @@ class Learner:
         self._stage = stage
         self._model = build(recipe.model.at(stage.size))
         self._model.load_state_dict(state["model"])
-        self._model.encoder.to(memory_format=torch.channels_last)
+        _channels_last(self._model.encoder)
         self._model.train()
         self._average: dict[str, Tensor] = {name: value.clone() for name, value in state["average"].items()}
         self._optimiser = build_optimiser(self._model, recipe)
@@ -113,8 +113,8 @@ class Learner:
     def _follow(self) -> None:
         """Move the averaged weights towards the model's; the average is short in the first steps."""
         keep = min(self._recipe.ema, (self.step + 1) / (self.step + 10))
-        current = self._model.state_dict()
-        torch._foreach_lerp_([self._average[name] for name in current], list(current.values()), 1 - keep)
+        for name, value in self._model.state_dict().items():
+            self._average[name].lerp_(value, 1 - keep)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds."""
@@ -131,6 +131,13 @@ def _new_state(recipe: Recipe, prepare: Callable[[Sam2], None]) -> dict[str, Any
     model = build(recipe.model)
     prepare(model)
     return {"step": 0, "model": model.state_dict(), "average": model.state_dict(), "optimiser": None}
+
+
+def _channels_last(module: nn.Module) -> None:
+    """Lay convolution kernels out channels last, the faster order on a CPU."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def learning_rate_factor(step: int, recipe: Recipe) -> float:
