@@ -91,12 +91,11 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = str(error).splitlines()[0]
         raise CheckpointError(
-            f"{path}: not a plain file of tensors (it may hold code, which is never run): {reason}"
+            f"{path}: not a plain file of tensors (it may hold code, which is never run): {_reason(error)}"
         ) from None
     except (RuntimeError, EOFError, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a complete checkpoint: {str(error).splitlines()[0]}") from None
+        raise CheckpointError(f"{path}: not a complete checkpoint: {_reason(error)}") from None
     nested: Any = cast("dict[str, Any]", content).get("model", content) if isinstance(content, dict) else None
     tensors = cast("dict[str, Any]", nested) if isinstance(nested, dict) else {}
     if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
@@ -106,12 +105,18 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def _reason(error: Exception) -> str:
+    """The first line of an error's text, or its type where it has none (EOFError of an empty file)."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 def recognise(weights: Mapping[str, Tensor]) -> ModelConfig:
     """The published configuration whose trunk and version the tensors (under our names) show."""
     patch = weights.get("encoder.trunk.patch_embed.weight")
     if patch is None:
         raise CheckpointError("not a SAM 2 checkpoint: it has no image encoder that is known here")
-    depth = 1 + max(int(name.split(".")[3]) for name in weights if name.startswith("encoder.trunk.blocks."))
+    blocks = {name.split(".")[3] for name in weights if name.startswith("encoder.trunk.blocks.")}
+    depth = len(blocks)
     newer = "pointer_time.weight" in weights
     for config in OFFICIAL.values():
         encoder = config.encoder
