@@ -102,6 +102,11 @@ def test_relative_coordinates_and_added_clicks(predictor: SAM2VideoPredictor, st
     assert len(state.session.prompts(state.numbers[1])[0].points) == 1
 
 
+def test_a_box_over_the_edge_is_cut_off(predictor: SAM2VideoPredictor, state: InferenceState):
+    predictor.add_new_points_or_box(state, 0, 1, box=torch.tensor([-3.5, 5, 81, 50]))
+    assert state.session.prompts(state.numbers[1])[0].box == (0, 5, WIDTH, HEIGHT)
+
+
 @pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.float32, "tensor"])
 def test_masks(predictor: SAM2VideoPredictor, state: InferenceState, kind: Any):
     mask = np.zeros((HEIGHT, WIDTH), np.bool_ if kind == "tensor" else kind)
@@ -156,6 +161,8 @@ def test_an_object_whose_prompts_are_gone_is_an_error(predictor: SAM2VideoPredic
         ({"box": [1, 2, 3, 4], "clear_old_points": False}, "cannot add box without clearing old points"),
         ({"points": [[90, 2]], "labels": [1]}, "outside"),
         ({"box": [9, 2, 3, 4]}, "reversed"),
+        ({"box": [90, 2, 95, 4]}, "empty"),
+        ({"box": [1, 2, np.nan, 4]}, "finite"),
     ],
 )
 def test_wrong_prompts_leave_nothing_behind(

@@ -80,8 +80,8 @@ class SAM2VideoPredictor(SAM2Base):
     """Prompts on frames, then propagation: an adapter over `masklet.VideoSession`.
 
     Where the published predictor is at fault, this one is not (corrections last, holes are filled without an extension,
-    objects may first appear in later frames) unless it was built with `reference_exact=True`. Prompts that lie outside
-    of the frame, empty masks and masks of another size are errors.
+    objects may first appear in later frames) unless it was built with `reference_exact=True`. Clicks outside of
+    the frame, empty masks and masks of another size are errors.
 
     Example
     -------
@@ -131,7 +131,8 @@ class SAM2VideoPredictor(SAM2Base):
         """Clicks [P, 2] with labels [P] (1 on the object, 0 off it), a box [4], or both, on any frame.
 
         Coordinates are pixels of the video, or 0..1 without `normalize_coords`. Clicks replace the earlier ones of the
-        object on the frame unless `clear_old_points` is False.
+        object on the frame unless `clear_old_points` is False. A box that reaches over the frame's edge, as detectors
+        give them, is cut off there.
         """
         if (points is not None) != (labels is not None):
             raise ValueError("points and labels must be provided together")
@@ -148,14 +149,15 @@ class SAM2VideoPredictor(SAM2Base):
             )
         size = inference_state.session.size
         assert size is not None
-        scale = np.ones(2) if normalize_coords else np.array([size[1], size[0]], np.float64)
+        corner = np.array([size[1], size[0]], np.float64)
+        scale = np.ones(2) if normalize_coords else corner
         clicks = None if points is None else _array(points).reshape(-1, 2) * scale
         inference_state.session.prompt(
             frame_idx,
             inference_state.number(obj_id),
             points=clicks,
             labels=None if labels is None else _array(labels).reshape(-1),
-            box=None if box is None else (_array(box).reshape(-1, 2) * scale).reshape(-1),
+            box=None if box is None else np.clip(_array(box).reshape(-1, 2) * scale, 0, corner).reshape(-1),
             replace=clear_old_points,
         )
         inference_state.register(obj_id)
