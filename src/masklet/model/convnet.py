@@ -23,8 +23,8 @@ class InvertedResidual(nn.Module):
         self.project = nn.Conv2d(hidden, dim_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else F.relu6(self.expand(x))
-        y = self.project(F.relu6(self.depthwise(y)))
+        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
+        y = self.project(F.relu6(self.depthwise(y), inplace=True))
         return x + y if self.residual else y
 
 
@@ -49,7 +49,7 @@ class ConvTrunk(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        x = F.relu6(self.stem(images))
+        x = F.relu6(self.stem(images), inplace=True)
         maps: list[Tensor] = []
         for index, stage in enumerate(self.stages):
             x = stage(x)

@@ -8,6 +8,7 @@ Legend: B batch, C channels of the model, S image side, h w = S / 16.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch.nn.functional as F
@@ -48,19 +49,40 @@ class Neck(nn.Module):
         self.laterals = nn.ModuleList(nn.Conv2d(c, dim, 1) for c in channels)
         self.norms = nn.ModuleList(ChannelNorm(dim) for _ in range(3)) if config.normalize else None
 
-    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+    def forward(self, maps: list[Tensor], skips: Sequence[nn.Conv2d] = ()) -> list[Tensor]:
+        """The pyramid, strides 4, 8, 16; its first levels through the 1x1 convolutions `skips`."""
         pyramid: list[Tensor] = []
         above: Tensor | None = None
         for level in (3, 2, 1, 0):
-            x = self.laterals[level](maps[level])
+            lateral = self.laterals[level]
+            assert isinstance(lateral, nn.Conv2d)
+            if level < len(skips) and self._alone(level):
+                pyramid.insert(0, _composed(lateral, skips[level], maps[level]))
+                continue
+            x = lateral(maps[level])
             if above is not None and level in self.top_down:
-                x = x + F.interpolate(above.float(), scale_factor=2.0, mode="nearest").to(x.dtype)
+                x = x + F.interpolate(above, scale_factor=2.0, mode="nearest")
             above = x
-            pyramid.insert(0, x)
-        pyramid.pop()  # stride 32 only feeds the top-down path
-        if self.norms is not None:
-            pyramid = [norm(x) for norm, x in zip(self.norms, pyramid, strict=True)]
+            if level == 3:
+                continue  # stride 32 only feeds the top-down path
+            if self.norms is not None:
+                x = self.norms[level](x)
+            pyramid.insert(0, skips[level](x) if level < len(skips) else x)
         return pyramid
+
+    def _alone(self, level: int) -> bool:
+        """Whether a level is its lateral and nothing else, and no other level reads it."""
+        return self.norms is None and level not in self.top_down and level - 1 not in self.top_down
+
+
+def _composed(first: nn.Conv2d, second: nn.Conv2d, x: Tensor) -> Tensor:
+    """`second(first(x))` of two 1x1 convolutions as one: the wide map between them is never made."""
+    assert first.bias is not None
+    assert second.bias is not None
+    inner, outer = first.weight.flatten(1).float(), second.weight.flatten(1).float()
+    weight = (outer @ inner)[..., None, None]
+    bias = outer @ first.bias.float() + second.bias.float()
+    return F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype))
 
 
 class ImageEncoder(nn.Module):
@@ -75,5 +97,5 @@ class ImageEncoder(nn.Module):
         self.skip8 = nn.Conv2d(dim, dim // 4, 1)
 
     def forward(self, images: Tensor) -> ImageFeatures:
-        stride4, stride8, stride16 = self.neck(self.trunk(images))
-        return ImageFeatures(stride16, self.skip4(stride4), self.skip8(stride8))
+        stride4, stride8, stride16 = self.neck(self.trunk(images), (self.skip4, self.skip8))
+        return ImageFeatures(stride16, stride4, stride8)

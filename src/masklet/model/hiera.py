@@ -5,6 +5,8 @@ Legend: B batch, H W grid, N tokens, C channels, D head dimension, w window side
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,6 +18,14 @@ from masklet.model.layers import Mlp
 def _pool(x: Tensor) -> Tensor:
     """[B, H, W, C] -> [B, H/2, W/2, C], maximum of 2x2."""
     return F.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(mode=False)
+def _bicubic(size: int, source: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Bicubic resizing of one axis as a matrix [size, source]: an image is resized several times as fast by two."""
+    basis = torch.eye(source, device=device)[None, None]
+    return F.interpolate(basis, size=(size, source), mode="bicubic")[0, 0].to(dtype)
 
 
 def _to_windows(x: Tensor, side: int) -> tuple[Tensor, tuple[int, int]]:
@@ -115,12 +125,15 @@ class Hiera(nn.Module):
 
     def positions(self, height: int, width: int) -> Tensor:
         """Absolute position embedding of a stride-4 grid, [1, H, W, C]: a resized background plus tiled windows."""
-        background = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
-        side = self.pos_embed_window.shape[-1]
-        tiles = self.pos_embed_window.tile((1, 1, height // side, width // side))
-        return (background + tiles).permute(0, 2, 3, 1)
+        coarse, tile = (embedding.permute(0, 2, 3, 1) for embedding in (self.pos_embed, self.pos_embed_window))
+        channels, side = tile.shape[-1], tile.shape[1]
+        rows, columns = (_bicubic(n, coarse.shape[1], coarse.dtype, coarse.device) for n in (height, width))
+        stretched = torch.einsum("wx,byxc->bywc", columns, coarse)  # [1, 7, W, C]
+        background = (rows @ stretched.flatten(2)).reshape(1, height // side, side, width // side, side, channels)
+        return (background + tile[:, None, :, None]).reshape(1, height, width, channels)
 
     def forward(self, images: Tensor) -> list[Tensor]:
+        images = images.contiguous(memory_format=torch.channels_last)  # then so is all that follows, without copies
         x = self.patch_embed(images).permute(0, 2, 3, 1)
         x = x + self.positions(x.shape[1], x.shape[2])
         maps: list[Tensor] = []

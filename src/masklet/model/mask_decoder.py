@@ -124,7 +124,7 @@ class MaskDecoder(nn.Module):
         height, width = source.shape[2:]
         image = source.flatten(2).transpose(1, 2).expand(objects, -1, -1)
         tokens, image = self.transformer(tokens, image, positions.to(image.dtype))
-        image = image.transpose(1, 2).reshape(objects, -1, height, width)
+        image = image.transpose(1, 2).unflatten(2, (height, width))  # a view: channels stay last in memory
         up = F.gelu(self.upscale_norm(self.upscale8(image) + stride8))
         up = F.gelu(self.upscale4(up) + stride4)  # [O, C/8, 4h, 4w]
         mask_tokens = tokens[:, 2 : 2 + MASKS]
