@@ -22,36 +22,31 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is measured: every model with every precision and number of objects; medians over `measured` frames."""
+    """What is measured; medians are taken over `measured` frames, after as many as fill the memory bank."""
 
-    models: tuple[str, ...] = ("nano", "sam2.1-hiera-tiny")
-    dtypes: tuple[str, ...] = ("fp32", "bf16")
-    objects: tuple[int, ...] = (1, 4)
-    measured: int = 3
-    threads: int = 2
+    model: str
+    dtype: str
+    objects: int
+    measured: int
+    threads: int
     image_size: int | None = None
 
 
 def measure(plan: Plan) -> list[dict[str, Any]]:
-    """One row for each model, precision, number of objects and side."""
-    rows: list[dict[str, Any]] = []
+    """One row for each side, ours first."""
+    config = CONFIGS[plan.model] if plan.image_size is None else CONFIGS[plan.model].at(plan.image_size)
     with tempfile.TemporaryDirectory() as folder:
-        for model in plan.models:
-            config = CONFIGS[model] if plan.image_size is None else CONFIGS[model].at(plan.image_size)
-            paths = write_weights(config, Path(folder))
-            for dtype in plan.dtypes:
-                for objects in plan.objects:
-                    job = Job(
-                        config=config,
-                        paths=paths,
-                        dtype=DTYPES[dtype],
-                        objects=objects,
-                        frames=config.memories + 1 + plan.measured,
-                        threads=plan.threads,
-                    )
-                    case = {"model": model, "dtype": dtype, "objects": objects}
-                    rows += [case | row for row in compare(job, f"{model} {dtype} x{objects}")]
-    return rows
+        job = Job(
+            config=config,
+            paths=write_weights(config, Path(folder)),
+            dtype=DTYPES[plan.dtype],
+            objects=plan.objects,
+            frames=config.memories + 1 + plan.measured,
+            threads=plan.threads,
+        )
+        rows = compare(job, f"{plan.model} {plan.dtype} x{plan.objects}")
+    case = {"model": plan.model, "dtype": plan.dtype, "objects": plan.objects, "image_size": config.image_size}
+    return [case | row for row in rows]
 
 
 def compare(job: Job, label: str) -> list[dict[str, Any]]:

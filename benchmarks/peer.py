@@ -6,7 +6,9 @@ after it is its own.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,6 +20,7 @@ from transformers.models.sam2_video.modeling_sam2_video import (
     Sam2VideoVisionEncoderOutput,
 )
 
+from masklet import load_model
 from masklet.model import checkpoints
 from masklet.model.adapters import translate
 from masklet.model.configs import HIERA, HieraConfig, ModelConfig
@@ -51,13 +54,12 @@ def write_weights(config: ModelConfig, folder: Path) -> tuple[Path, Path]:
     return paths
 
 
-def load_peer(config: ModelConfig, paths: tuple[Path, Path], dtype: torch.dtype) -> Sam2VideoModel:
+def load_peer(config: ModelConfig, paths: tuple[Path, Path], dtype: torch.dtype) -> Any:
     """The peer with the weights of `write_weights`, in evaluation mode."""
     peer = _build(config)
     peer.load_state_dict(load_file(paths[1]))
     if not isinstance(config.encoder, HieraConfig):
-        encoder = checkpoints.load(paths[0]).encoder.to(memory_format=torch.channels_last)
-        peer.vision_encoder = _OurEncoder(encoder)
+        peer.vision_encoder = _OurEncoder(load_model(paths[0], device="cpu").encoder)
     return peer.to(dtype).eval()
 
 
@@ -77,11 +79,11 @@ def _fill(name: str, parameter: Tensor) -> None:
         parameter.fill_(10)  # the object is always there
 
 
-def _build(config: ModelConfig) -> Sam2VideoModel:
+def _build(config: ModelConfig) -> Any:
     dim, grid = config.d_model, config.grid
     hiera = config.encoder if isinstance(config.encoder, HieraConfig) else HIERA["tiny"]
     channels = list(hiera.channels)
-    peer = Sam2VideoModel(
+    peer: Any = Sam2VideoModel(
         Sam2VideoConfig(
             image_size=config.image_size,
             vision_config=Sam2VisionConfig(
@@ -123,9 +125,7 @@ def _build(config: ModelConfig) -> Sam2VideoModel:
     down = peer.memory_encoder.mask_downsampler
     widths = (1, *config.mask_channels)
     if [layer.conv.out_channels for layer in down.layers] != list(config.mask_channels):
-        down.layers = nn.ModuleList(
-            Sam2VideoMaskDownSamplerLayer(peer.config, a, b) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        down.layers = nn.ModuleList(Sam2VideoMaskDownSamplerLayer(peer.config, a, b) for a, b in pairwise(widths))
         down.final_conv = nn.Conv2d(widths[-1], dim, 1)
     return peer
 
@@ -137,13 +137,13 @@ class _OurEncoder(nn.Module):
         super().__init__()
         self.trunk, self.neck = encoder.trunk, encoder.neck
 
-    def forward(self, pixel_values: Tensor, **_: object) -> Sam2VideoVisionEncoderOutput:
+    def forward(self, pixel_values: Tensor, **_: object) -> Any:
         maps = self.neck(self.trunk(pixel_values))
         positions = []
         for x in maps:
             channels, height, width = x.shape[1:]
             code = sine_grid(height, width, channels, x.device)
             positions.append(code.transpose(1, 2).reshape(1, channels, height, width).to(x.dtype))
-        return Sam2VideoVisionEncoderOutput(fpn_hidden_states=tuple(maps), fpn_position_encoding=tuple(positions))
-
-
+        output: Any = Sam2VideoVisionEncoderOutput()
+        output.fpn_hidden_states, output.fpn_position_encoding = tuple(maps), tuple(positions)
+        return output

@@ -77,12 +77,14 @@ class Clock:
 
 def _ours(job: Job) -> tuple[Clock, Iterator[np.ndarray]]:
     model = load_model(job.paths[0], device="cpu", dtype=job.dtype)
-    clock = Clock({
-        IMAGE_ENCODER: [model.encoder],
-        MEMORY_ATTENTION: [model.memory_attention],
-        DECODER: [model.mask_decoder],
-        MEMORY_ENCODER: [model.memory_encoder],
-    })
+    clock = Clock(
+        {
+            IMAGE_ENCODER: [model.encoder],
+            MEMORY_ATTENTION: [model.memory_attention],
+            DECODER: [model.mask_decoder],
+            MEMORY_ENCODER: [model.memory_encoder],
+        }
+    )
     return clock, _track_ours(VideoSession(model, job.scene(), policy=replace(CORRECT, hole_area=0)), job)
 
 
@@ -100,12 +102,14 @@ def _peer(job: Job) -> tuple[Clock, Iterator[np.ndarray]]:
     from benchmarks.peer import load_peer
 
     peer = load_peer(job.config, job.paths, job.dtype)
-    clock = Clock({
-        IMAGE_ENCODER: [peer.vision_encoder, peer.mask_decoder.conv_s0, peer.mask_decoder.conv_s1],
-        MEMORY_ATTENTION: [peer.memory_attention],
-        DECODER: [peer.mask_decoder],
-        MEMORY_ENCODER: [peer.memory_encoder],
-    })
+    clock = Clock(
+        {
+            IMAGE_ENCODER: [peer.vision_encoder, peer.mask_decoder.conv_s0, peer.mask_decoder.conv_s1],
+            MEMORY_ATTENTION: [peer.memory_attention],
+            DECODER: [peer.mask_decoder],
+            MEMORY_ENCODER: [peer.memory_encoder],
+        }
+    )
     return clock, _track_peer(peer, job)
 
 

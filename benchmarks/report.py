@@ -1,0 +1,162 @@
+"""RESULTS.md from what the runs have left behind in results/: tables, the memory curve as a picture."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+from PIL import Image, ImageDraw
+
+from benchmarks.memory_curve import SETTLED, Curve, read
+from benchmarks.sides import COMPONENTS
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+COMPONENTS_FILE = RESULTS / "components.json"
+
+
+def curve_file(archive: str) -> Path:
+    """Where the memory curve of a session with its archive `on` or `off` is kept."""
+    return RESULTS / f"memory_archive_{archive}.csv"
+
+
+def store(rows: Sequence[dict[str, Any]]) -> None:
+    """Keeps measured rows; those of the same model, precision, number of objects and side are replaced."""
+    kept = {_case(row): row for row in _rows()}
+    for row in rows:
+        kept[_case(row)] = row | {"date": datetime.now(UTC).date().isoformat()}
+    COMPONENTS_FILE.parent.mkdir(exist_ok=True)
+    COMPONENTS_FILE.write_text(json.dumps(list(kept.values()), indent=1) + "\n")
+
+
+def write() -> None:
+    """Writes RESULTS.md and the picture of the memory curve."""
+    curves = {archive: read(curve_file(archive)) for archive in ("off", "on") if curve_file(archive).exists()}
+    parts = [_HEAD.format(machine=_machine())]
+    rows = _rows()
+    for model in dict.fromkeys(row["model"] for row in rows):
+        parts.append(_components_section(model, [row for row in rows if row["model"] == model]))
+    if curves:
+        draw(curves, HERE / "memory_curve.png")
+        parts.append(_curve_section(curves))
+    (HERE / "RESULTS.md").write_text("\n".join(parts))
+
+
+_HEAD = """# Speed and memory
+
+Written by `python -m benchmarks.run` (`make bench`); change that, not this.
+
+{machine}
+
+Both sides run the same synthetic weights on the same frames, each in a process of its own with two threads, frame by
+frame in turn; the first frames, until the memory bank is full, are not counted. Times are medians in milliseconds.
+"Rest" is prompt encoding, the choice of mask, up-sampling and the keeping of records. IoU compares the two sides'
+masks. Peak memory is the largest resident memory of the process, with PyTorch itself and the loading of the weights.
+"""
+
+
+def _components_section(model: str, rows: list[dict[str, Any]]) -> str:
+    columns = ("frame", *COMPONENTS, "rest")
+    lines = [
+        f"## {model}, {rows[0]['image_size']} px",
+        "",
+        f"`{_command(model)}`, {' and '.join(sorted({row['date'] for row in rows}))}",
+        "",
+        f"| objects | precision | side | {' | '.join(columns)} | peak MB | IoU | frames |",
+        "|---" * (6 + len(columns)) + "|",
+    ]
+    for row in rows:
+        times = " | ".join(f"{1000 * row[name]:.0f}" for name in columns)
+        lines.append(
+            f"| {row['objects']} | {row['dtype']} | {row['side']} | {times} | {row['peak']:.0f} "
+            f"| {row['iou']:.3f} | {row['frames']} |"
+        )
+    lines += ["", "transformers' time divided by ours:", ""]
+    lines += [f"| objects | precision | {' | '.join(columns)} | peak |", "|---" * (3 + len(columns)) + "|"]
+    for ours, theirs in zip(rows[::2], rows[1::2], strict=True):
+        ratios = " | ".join(f"{theirs[name] / ours[name]:.2f}" for name in (*columns, "peak"))
+        lines.append(f"| {ours['objects']} | {ours['dtype']} | {ratios} |")
+    if model == "nano":
+        lines += ["", "Convolutional trunks are unknown to transformers: there our image encoder runs on both sides."]
+    return "\n".join((*lines, ""))
+
+
+def _curve_section(curves: dict[str, Curve]) -> str:
+    marks = sorted({10 * 10**power for power in range(1, 6)} | {2000, 5000})
+    lines = [
+        "## Memory over a long video",
+        "",
+        "One object followed by nano over frames of 640x360 that are drawn on demand; resident memory in MB.",
+        "",
+        "`python -m benchmarks.run memory`",
+        "",
+    ]
+    shown = [mark for mark in marks if any(mark <= curve.frames[-1] for curve in curves.values())]
+    shown = sorted({*shown, *(curve.frames[-1] for curve in curves.values())})
+    lines += [f"| frames | {' | '.join(f'archive {name}' for name in curves)} |", "|---" * (1 + len(curves)) + "|"]
+    for mark in shown:
+        cells = (f"{curve.at(mark):.0f}" if mark <= curve.frames[-1] else "" for curve in curves.values())
+        lines.append(f"| {mark:,} | {' | '.join(cells)} |")
+    growth = " | ".join(f"{curve.growth:+.0f}" for curve in curves.values())
+    lines += [f"| most, against {SETTLED} frames | {growth} |", "", "![resident memory](memory_curve.png)", ""]
+    return "\n".join(lines)
+
+
+def draw(curves: dict[str, Curve], path: Path) -> None:
+    """Resident memory against frames as a PNG; the vertical axis begins at 0."""
+    width, height, left, bottom = 720, 320, 60, 40
+    image = Image.new("RGB", (width, height), "white")
+    pen = ImageDraw.Draw(image)
+    last = max(curve.frames[-1] for curve in curves.values())
+    top = max(max(curve.resident) for curve in curves.values()) * 1.25
+
+    def place(frame: float, resident: float) -> tuple[float, float]:
+        return (
+            left + (width - left - 20) * frame / last,
+            height - bottom - (height - bottom - 20) * resident / top,
+        )
+
+    for step in range(5):
+        value = top * step / 4
+        pen.line((*place(0, value), *place(last, value)), fill="#dddddd")
+        pen.text((6, place(0, value)[1] - 6), f"{value:.0f} MB", fill="black")
+        pen.text((place(last * step / 4, 0)[0] - 12, height - bottom + 8), f"{last * step / 4:,.0f}", fill="black")
+    for (name, curve), colour in zip(curves.items(), ("#1f77b4", "#d62728"), strict=False):
+        pen.line([place(f, r) for f, r in zip(curve.frames, curve.resident, strict=True)], fill=colour, width=2)
+        x, y = place(curve.frames[-1], curve.resident[-1])
+        pen.text((x - 80, y - 16 if name == "on" else y + 6), f"archive {name}", fill=colour)
+    pen.text((width // 2 - 20, height - 18), "frames", fill="black")
+    image.save(path)
+
+
+def _rows() -> list[dict[str, Any]]:
+    return json.loads(COMPONENTS_FILE.read_text()) if COMPONENTS_FILE.exists() else []
+
+
+def _case(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("model", "dtype", "objects", "side"))
+
+
+def _command(model: str) -> str:
+    return f"python -m benchmarks.run components --models {model}"
+
+
+def _machine() -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "transformers", "masklet"))
+    size = psutil.virtual_memory().total / 2**30
+    return f"{_processor()}, {psutil.cpu_count()} cores, {size:.0f} GB; {packages}, Python {platform.python_version()}."
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines: Iterable[str] = info.read_text().splitlines() if info.exists() else ()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    matrix = " with AMX" if "amx_bf16" in flags else ""
+    return (names[0] if names else platform.processor() or platform.machine()) + matrix

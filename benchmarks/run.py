@@ -1,0 +1,60 @@
+"""All benchmarks: `python -m benchmarks.run`, or one of them by name; the tables go to benchmarks/RESULTS.md."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.components import DTYPES, Plan, measure
+from benchmarks.peer import write_weights
+from masklet.model.configs import CONFIGS, NANO
+
+
+def components(options: argparse.Namespace) -> None:
+    """Every case is kept as soon as it is measured."""
+    for model in options.models:
+        for dtype in options.dtypes:
+            for objects in options.objects:
+                plan = Plan(
+                    model=model, dtype=dtype, objects=objects, measured=options.measured, threads=options.threads
+                )
+                report.store(measure(plan))
+                report.write()
+
+
+def memory(options: argparse.Namespace) -> None:
+    """One process for each curve, so that none inherits the other's memory."""
+    report.RESULTS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = write_weights(NANO, Path(folder))[0]
+        for archive in options.archive:
+            arguments = (weights, report.curve_file(archive), options.frames, archive, options.threads)
+            subprocess.run([sys.executable, "-m", "benchmarks.memory_curve", *map(str, arguments)], check=True)
+            report.write()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    parser.add_argument("what", nargs="*", help="components, memory, or report (only write the tables); default: all")
+    parser.add_argument("--models", nargs="+", choices=CONFIGS, default=["nano", "sam2.1-hiera-tiny"])
+    parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES))
+    parser.add_argument("--objects", nargs="+", type=int, default=[1, 4])
+    parser.add_argument("--measured", type=int, default=7, help="frames that count, after the warm-up")
+    parser.add_argument("--frames", type=int, default=10_000, help="length of the memory curve")
+    parser.add_argument("--archive", nargs="+", choices=["on", "off"], default=["off", "on"])
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    parts = {"components": components, "memory": memory, "report": lambda _: report.write()}
+    chosen = options.what or ["components", "memory"]
+    if unknown := set(chosen) - parts.keys():
+        parser.error(f"expected {', '.join(parts)}, got {', '.join(sorted(unknown))}")
+    for name in chosen:
+        parts[name](options)
+
+
+if __name__ == "__main__":
+    main()
