@@ -41,6 +41,7 @@ def make_video() -> Callable[..., Path]:
         flags = "+faststart" if faststart else "+frag_keyframe+empty_moov" if fragmented else ""
         container = av.open(str(path), "w", options={"movflags": flags} if flags else {})
         stream = container.add_stream(encoder, rate=25, options={**quiet.get(encoder, {}), **(options or {})})
+        assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = size
         stream.pix_fmt = pixels
         if times is not None:

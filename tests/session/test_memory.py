@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ def bank_of(conditioning: list[int], tracked: list[int]) -> MemoryBank:
     return bank
 
 
-def chosen(bank: MemoryBank, frame: int, **options: object) -> tuple[list[tuple[int, int]], list[tuple[int, int]], int]:
+def chosen(bank: MemoryBank, frame: int, **options: Any) -> tuple[list[tuple[int, int]], list[tuple[int, int]], int]:
     arguments = {"reverse": False, "length": None, "memories": 7, "pointers": 16, **options}
     selection = bank.select(frame, **arguments)
     spatial = [(code, int(memory.flatten()[0])) for code, memory in selection.spatial]

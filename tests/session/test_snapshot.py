@@ -4,6 +4,7 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from masklet.model.configs import NANO
 from masklet.model.sam2 import Sam2
 from masklet.session import CORRECT, VideoSession
 
-BOX = {"box": (20, 5, 40, 30)}
+BOX: dict[str, Any] = {"box": (20, 5, 40, 30)}
 
 
 def equal(a: VideoSession, b: VideoSession, start: int) -> None:

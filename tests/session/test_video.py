@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from masklet.model.sam2 import Sam2
 from masklet.session import CORRECT, PUBLISHED, FrameResult, Policy, VideoSession
 from masklet.session.source import KEPT_FRAMES
 
-SQUARE = {"points": [(12, 18)]}
+SQUARE: dict[str, Any] = {"points": [(12, 18)]}
 
 
 def low_res(results: list[FrameResult], object_id: int) -> dict[int, torch.Tensor]:
@@ -51,7 +52,7 @@ def test_prompt_answers_at_once_at_the_size_of_the_video(model: Sam2, frames: np
     ],
 )
 def test_propagate_covers_the_range(
-    model: Sam2, frames: np.ndarray, arguments: dict[str, object], expected: list[int]
+    model: Sam2, frames: np.ndarray, arguments: dict[str, Any], expected: list[int]
 ) -> None:
     session = VideoSession(model, frames)
     session.prompt(5, 1, **SQUARE)
@@ -352,9 +353,7 @@ def test_closest_conditioning_frames_only(model: Sam2, frames: np.ndarray) -> No
         ({"box": (1, 1, 9, 9), "replace": False}, "replace=True"),
     ],
 )
-def test_bad_prompts_change_nothing(
-    model: Sam2, frames: np.ndarray, arguments: dict[str, object], message: str
-) -> None:
+def test_bad_prompts_change_nothing(model: Sam2, frames: np.ndarray, arguments: dict[str, Any], message: str) -> None:
     session = VideoSession(model, frames)
     session.prompt(0, 1, **SQUARE)
     with pytest.raises(ValueError, match=message):
