@@ -89,6 +89,15 @@ def test_ranges(track: Cli, tmp_path: Path, words: list[str], expected: range):
         assert len(overlay) == len(expected)
 
 
+def test_both_ways_covers_every_object(track: Cli, tmp_path: Path):
+    words = ["--prompt", "1@0:point=16,24", "--prompt", "2@5:box=8,8,40,40"]
+    assert track(*words, "--both", "-o", tmp_path / "both")[0] == 0
+    assert track(*words, "-o", tmp_path / "forward")[0] == 0
+    first, second = masklets(tmp_path / "both").masklets
+    assert first.frames == second.frames == tuple(range(FRAMES))
+    assert first == masklets(tmp_path / "forward").masklets[0]  # the way back leaves it as it was
+
+
 def test_masks_and_a_prompts_file(track: Cli, tmp_path: Path):
     labels = np.zeros((HEIGHT, WIDTH), np.uint8)
     labels[16:32, 8:24] = 3

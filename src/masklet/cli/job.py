@@ -74,8 +74,12 @@ class Job:
         if self.direction == "backward":
             return [range(high - 1, low - 1, -1)]
         if self.direction == "both":
-            middle = min(max(first, low), high - 1)
-            return [range(middle, high), range(middle - 1, low - 1, -1)]
+            # Backward from where the last of the objects begins: only those that the way forward has missed move there.
+            begins: dict[int, int] = {}
+            for prompt in self.prompts:
+                begins[prompt.object_id] = min(prompt.frame, begins.get(prompt.object_id, prompt.frame))
+            ahead, back = (min(max(frame, low), high - 1) for frame in (first, max(begins.values())))
+            return [range(ahead, high), range(back - 1, low - 1, -1)]
         return [range(low, high)]
 
 
