@@ -89,7 +89,7 @@ class ClipSource:
 
     name = "clips"
 
-    def __init__(self, clips: Sequence[MaskedClip], max_stride: int = 4) -> None:
+    def __init__(self, clips: Sequence[MaskedClip], max_stride: int = 5) -> None:
         if not clips:
             raise ValueError("a clip source needs at least one clip")
         self._clips = list(clips)

@@ -5,10 +5,11 @@ Legend: B clips, T frames, O objects of all clips, S image side, h w = S / 16.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from masklet.model.mask_decoder import Decoded
@@ -19,6 +20,11 @@ from masklet.train.config import LossWeights
 from masklet.train.losses import StepLoss, decoder_loss
 from masklet.train.prompts import corrections, first_clicks, noisy_boxes
 from masklet.train.unroll import Chosen, Unroll, candidates, choose
+
+DISTURBED_SHARE = 0.4
+"""Share of tracked frames whose mask is disturbed before it is remembered."""
+DISTURBANCE = 6.0
+"""Largest standard deviation of the disturbance, in logits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +130,21 @@ def clip_loss(model: Sam2, batch: Batch, weights: LossWeights, rng: np.random.Ge
         tracked.append(teacher.losses[-1].iou[batch.present[:, frame]])
         if frame == corrected:
             chosen = teacher.interact(frame, 1, chosen.logits.detach())
+        elif rng.random() < DISTURBED_SHARE:
+            chosen = replace(chosen, logits=disturb(rng, chosen.logits))
         if frame < batch.length - 1:
             tracker.remember(frame, chosen, prompted=frame == corrected)
     seen = torch.cat(tracked)
     return _summary(teacher.losses, {"tracked": float(seen.mean())} if len(seen) else {})
+
+
+def disturb(rng: np.random.Generator, logits: Tensor) -> Tensor:
+    """Logits [O, 1, h, w] with a few large dents and bumps: what a tracker that has begun to drift remembers.
+
+    Short clips show the model few errors of its own; from these it learns to trust the prompt and the picture more.
+    """
+    bumps = rng.normal(0, rng.uniform(0, DISTURBANCE), (len(logits), 1, 6, 6)).astype(np.float32)
+    return logits + F.interpolate(torch.from_numpy(bumps), size=logits.shape[2:], mode="bicubic")
 
 
 def _summary(losses: list[StepLoss], figures: dict[str, float]) -> BatchLoss:
