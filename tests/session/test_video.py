@@ -116,6 +116,25 @@ def test_an_object_starts_with_its_first_prompt(model: Sam2, frames: np.ndarray)
     assert all(sorted(r.objects) == [1, 2] for r in published.propagate(stop=9))
 
 
+def test_both_ways_covers_every_object(model: Sam2, frames: np.ndarray) -> None:
+    session = VideoSession(model, frames)
+    session.prompt(4, 1, **SQUARE)
+    session.prompt(9, 2, box=(20, 5, 40, 30))
+    order = [result.frame for result in session.propagate_both(2, 14)]
+    assert order == [*range(4, 14), *range(8, 1, -1)]
+    assert [m.frames for m in session.masklets()] == [tuple(range(2, 14))] * 2
+    forward = VideoSession(model, frames)
+    forward.prompt(4, 1, **SQUARE)
+    expected = low_res(list(forward.propagate(stop=14)), 1)
+    same(low_res([session.result(frame) for frame in expected], 1), expected, tolerance=5e-3)
+    with pytest.raises(ValueError, match=r"within 0\.\.24"):
+        session.propagate_both(5, 25)
+    with pytest.raises(ValueError, match="no prompt"):
+        VideoSession(model, frames).propagate_both()
+    with pytest.raises(ValueError, match="forward only"):
+        VideoSession(model, iter(frames)).propagate_both()
+
+
 def test_only_a_later_prompt_left(model: Sam2, frames: np.ndarray) -> None:
     session = VideoSession(model, frames)
     session.prompt(0, 1, **SQUARE)

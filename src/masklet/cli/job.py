@@ -12,6 +12,7 @@ import numpy as np
 from masklet.cli.options import Dtype
 from masklet.cli.prompts import Prompt
 from masklet.media import read_mask
+from masklet.session.passes import both_ways
 
 Direction = Literal["forward", "backward", "both"]
 
@@ -74,12 +75,10 @@ class Job:
         if self.direction == "backward":
             return [range(high - 1, low - 1, -1)]
         if self.direction == "both":
-            # Backward from where the last of the objects begins: only those that the way forward has missed move there.
             begins: dict[int, int] = {}
             for prompt in self.prompts:
                 begins[prompt.object_id] = min(prompt.frame, begins.get(prompt.object_id, prompt.frame))
-            ahead, back = (min(max(frame, low), high - 1) for frame in (first, max(begins.values())))
-            return [range(ahead, high), range(back - 1, low - 1, -1)]
+            return list(both_ways(begins.values(), low, high))
         return [range(low, high)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,7 @@ from masklet.session.archive import Archive
 from masklet.session.memory import MemoryBank
 from masklet.session.objects import Edit, ObjectState, ObjectTable, Pending, capture, restore
 from masklet.session.packing import Packing
+from masklet.session.passes import both_ways
 from masklet.session.policy import CORRECT, PUBLISHED, Policy
 from masklet.session.prompts import Prompt
 from masklet.session.results import FrameResult, ObjectMask, separate
@@ -266,6 +268,29 @@ class VideoSession:
         if stop is not None and (stop < -1 or (length is not None and stop > length)):
             raise ValueError(f"expected stop within the video of {length} frames, got {stop}")
         return self._walk(start, stop, reverse)
+
+    def propagate_both(self, low: int = 0, high: int | None = None) -> Iterator[FrameResult]:
+        """Tracks every object over frames `low` .. `high` - 1 (default: all), forward and then backward.
+
+        First forward from the earliest prompt, then backward from where the last object begins, for what lies before
+        the objects' first prompts; a frame that is visited twice comes twice, with what is known of it then.
+
+        Raises
+        ------
+        ValueError
+            No object has a prompt, the range is empty or not within the video, or the source is a stream.
+        """
+        length = self.source.length
+        if length is None:
+            raise ValueError("both ways needs a source of known length; a stream goes forward only")
+        high = length if high is None else high
+        if not 0 <= low < high <= length:
+            raise ValueError(f"expected a range of frames within 0..{length}, got {low}..{high}")
+        begins = [min(frames) for number in self.objects if (frames := self.conditioning_frames(number))]
+        if not begins:
+            raise ValueError("there is no prompt to propagate: point at something first")
+        passes = (frames for frames in both_ways(begins, low, high) if frames)
+        return chain.from_iterable(self._walk(p.start, p.stop if p.stop >= 0 else None, p.step < 0) for p in passes)
 
     def _walk(self, start: int, stop: int | None, reverse: bool) -> Iterator[FrameResult]:
         for frame, picture in self.source.walk(start, stop, reverse=reverse):
