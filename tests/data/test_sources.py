@@ -76,7 +76,7 @@ def test_samples_are_well_formed_and_follow_the_seed(kind: str, pool: StillPool,
     for seed in range(8):
         sample, again = (sources[kind].sample(np.random.default_rng(seed), length, 64, 2) for _ in range(2))
         assert sample.frames.shape == (length, 64, 64, 3)
-        assert 1 <= len(sample.masks) <= 2
+        assert 1 <= len(sample.masks) <= (4 if kind == "stills" else 2)  # a mosaic shows twice as many
         assert (sample.masks[:, 0].mean(axis=(1, 2)) >= 0.004).all()
         assert np.array_equal(sample.frames, again.frames)
         assert np.array_equal(sample.masks, again.masks)
@@ -91,9 +91,19 @@ def test_synthesised_clips_move(pool: StillPool) -> None:
     assert sum(moved) >= 8
 
 
+def test_a_mosaic_keeps_each_instance_in_its_quarter(pool: StillPool) -> None:
+    source = StillSource(pool, mosaics=1.0)
+    for seed in range(6):
+        sample = source.sample(np.random.default_rng(seed), 1, 64, 2)
+        assert 2 <= len(sample.masks) <= 4
+        for mask in sample.masks[:, 0]:
+            quarters = [mask[y : y + 32, x : x + 32].any() for y in (0, 32) for x in (0, 32)]
+            assert sum(quarters) == 1
+
+
 def test_masks_lie_on_the_colours_that_they_name(pool: StillPool) -> None:
     """The rectangles of the stills are red; a mask that drifted off its object would lie on noise."""
-    sample = StillSource(pool).sample(np.random.default_rng(2), 1, 64, 1)
+    sample = StillSource(pool, mosaics=0.0).sample(np.random.default_rng(2), 1, 64, 1)
     pixels = sample.frames[0][sample.masks[0, 0]].astype(int)
     others = sample.frames[0][~sample.masks[0, 0]].astype(int)
     assert pixels.std(axis=0).mean() < others.std(axis=0).mean()

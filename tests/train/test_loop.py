@@ -30,7 +30,7 @@ def stage(steps: int, size: int = 64) -> Stage:
 
 
 def recipe(config: ModelConfig, *stages: Stage) -> Recipe:
-    return Recipe(name="test", model=config, stages=stages, warm_up=2, frozen_stages=1, save_every=2)
+    return Recipe(name="test", model=config, stages=stages, warm_up=2, cool_down=6, frozen_stages=1, save_every=2)
 
 
 def lines(folder: Path) -> list[dict]:
@@ -51,8 +51,8 @@ def test_stages_follow_each_other(tiny: ModelConfig) -> None:
 def test_learning_rate_rises_then_falls_to_zero(tiny: ModelConfig) -> None:
     plan = recipe(tiny, stage(12))
     factors = [learning_rate_factor(step, plan) for step in range(13)]
-    assert factors[:3] == [0.5, 1.0, 1.0]
-    assert factors[7] == pytest.approx(0.5)
+    assert factors[:7] == [0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+    assert factors[9] == pytest.approx(0.5)
     assert factors[12] == pytest.approx(0.0)
     assert factors[2:] == sorted(factors[2:], reverse=True)
 

@@ -91,25 +91,58 @@ class StillPool:
 
 
 class StillSource:
-    """Single-frame samples from a pool: a random crop with up to `objects` of its instances."""
+    """Single-frame samples from a pool: a random crop with some of its instances, or a mosaic of four.
+
+    On one picture the most striking thing is a good guess whatever the prompt says; on a mosaic, only the prompt tells
+    which of the four is meant. Without mosaics a short training never learns to read clicks.
+
+    Parameters
+    ----------
+    mosaics: share of samples that are mosaics; half of these show one picture four times.
+    """
 
     name = "stills"
 
-    def __init__(self, pool: StillPool) -> None:
+    def __init__(self, pool: StillPool, mosaics: float = 0.6) -> None:
         self._pool = pool
+        self._mosaics = mosaics
 
     def sample(self, rng: np.random.Generator, length: int, size: int, objects: int) -> Sample:
-        """Draw one picture; `length` must be 1."""
+        """Draw up to `objects` instances of one picture, or up to twice as many of a mosaic; `length` must be 1."""
         if length != 1:
             raise ValueError(f"stills have one frame, got length {length}; use ClipSynthesis for clips")
         for _ in range(50):
-            picture = self._pool.draw(rng)
-            crop = random_crop(rng, *picture.image.shape[:2])
-            order = rng.permutation(len(picture.masks))[: 3 * objects]
-            masks = np.stack([crop.apply(picture.masks[i].view(np.uint8), size, nearest=True) > 0 for i in order])
-            usable = promptable(masks)[:objects]
+            mosaic = rng.random() < self._mosaics
+            image, masks = self._mosaic(rng, size) if mosaic else self._single(rng, size, 3 * objects)
+            usable = rng.permutation(promptable(masks))[: 2 * objects if mosaic else objects]
             if len(usable):
-                frames = crop.apply(picture.image, size)[None]
-                frames = blur_some(rng, jitter_colours(rng, frames))
+                frames = blur_some(rng, jitter_colours(rng, image[None]))
                 return Sample(frames=frames, masks=masks[usable][:, None], source=self.name)
         raise ValueError("no crop of 50 pictures showed an instance of usable size")
+
+    def _single(self, rng: np.random.Generator, size: int, most: int) -> tuple[np.ndarray, np.ndarray]:
+        """A crop [S,S,3] and the masks [N,S,S] of at most `most` of its instances."""
+        picture = self._pool.draw(rng)
+        crop = random_crop(rng, *picture.image.shape[:2])
+        order = rng.permutation(len(picture.masks))[:most]
+        masks = np.stack([crop.apply(picture.masks[i].view(np.uint8), size, nearest=True) > 0 for i in order])
+        return crop.apply(picture.image, size), masks
+
+    def _mosaic(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Four crops as the quarters of one picture, with at most two instances of each."""
+        half = size // 2
+        parts = (
+            [self._single(rng, half, 2) for _ in range(4)] if rng.random() < 0.5 else [self._single(rng, half, 2)] * 4
+        )
+        image = np.empty((size, size, 3), np.uint8)
+        masks: list[np.ndarray] = []
+        for quarter, (picture, outlines) in enumerate(parts):
+            place = np.s_[
+                quarter // 2 * half : (quarter // 2 + 1) * half, quarter % 2 * half : (quarter % 2 + 1) * half
+            ]
+            image[place] = picture
+            for outline in outlines:
+                whole = np.zeros((size, size), bool)
+                whole[place] = outline
+                masks.append(whole)
+        return image, np.stack(masks)

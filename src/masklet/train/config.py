@@ -48,7 +48,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A whole run. Learning rates rise linearly over `warm_up` steps, then fall along a cosine to zero."""
+    """A whole run. Learning rates rise linearly over `warm_up` steps and fall to zero over the last `cool_down`."""
 
     name: str
     model: ModelConfig
@@ -58,6 +58,7 @@ class Recipe:
     encoder_rate: float = 8e-5
     weight_decay: float = 0.02
     warm_up: int = 200
+    cool_down: int = 400
     clip_norm: float = 1.0
     ema: float = 0.999
     frozen_stages: int = 2

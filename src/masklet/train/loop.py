@@ -141,10 +141,13 @@ def _channels_last(module: nn.Module) -> None:
 
 
 def learning_rate_factor(step: int, recipe: Recipe) -> float:
-    """Share of the peak learning rate at `step`: linear warm-up, then a cosine to zero at the last step."""
+    """Share of the peak learning rate at `step`: linear warm-up, level, half a cosine to zero at the last step.
+
+    The level part leaves the length of a run open: a run whose machine has other work can be cut short or extended.
+    """
     if step < recipe.warm_up:
         return (step + 1) / recipe.warm_up
-    progress = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
+    progress = max(0.0, 1 - (recipe.steps - step) / recipe.cool_down)
     return 0.5 * (1 + float(np.cos(np.pi * progress)))
 
 

@@ -40,26 +40,17 @@ STILL_SHARES = {
 
 def nano() -> Recipe:
     """About 25 minutes of two idle cores: single frames and short clips first, then mostly clips; tested at 384 px."""
-    small = {"size": 256, "clips": 2, "stills": 6}
+    small = {"size": 256, "clips": 2}
     return Recipe(
         name="nano",
         model=NANO,
         stages=(
-            Stage(steps=650, clip_share=0.45, real_share=0.2, length=4, objects=2, rounds=3, **small),
-            Stage(steps=730, clip_share=0.75, real_share=0.3, length=5, objects=2, rounds=4, **small),
-            Stage(steps=750, clip_share=0.85, real_share=0.4, length=7, objects=3, rounds=4, **small),
-            Stage(
-                steps=120,
-                size=384,
-                clip_share=0.85,
-                real_share=0.4,
-                length=6,
-                clips=2,
-                stills=4,
-                objects=3,
-                rounds=4,
-            ),
+            Stage(steps=650, clip_share=0.45, real_share=0.2, length=4, objects=2, stills=6, rounds=3, **small),
+            Stage(steps=730, clip_share=0.75, real_share=0.3, length=5, objects=2, stills=6, rounds=4, **small),
+            Stage(steps=130, clip_share=0.85, real_share=0.4, length=7, objects=3, stills=6, rounds=4, **small),
+            Stage(steps=540, clip_share=0.55, real_share=0.4, length=6, objects=3, stills=4, rounds=2, **small),
         ),
+        head_rate=4e-4,
     )
 
 
