@@ -84,6 +84,8 @@ class ModelConfig:
     """Channels of the memory encoder's mask down-sampler, after each of its four stride-2 convolutions."""
     decoder_ffn: int = 2048
     decoder_heads: int = 8
+    draw_points: bool = False
+    """Points and boxes are also drawn into the mask prompt: a small model learns to obey them in far fewer steps."""
     pointer_time: bool = True
     """SAM 2.1: pointers carry a projected signed temporal encoding."""
     occlusion_memory: bool = True
@@ -141,6 +143,7 @@ NANO = ModelConfig(
     memory_ffn=512,
     mask_channels=(4, 8, 32, 128),
     decoder_ffn=512,
+    draw_points=True,
 )
 
 

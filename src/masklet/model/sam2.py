@@ -93,6 +93,8 @@ class Sam2(nn.Module):
             sparse = embedding.new_zeros(objects, 0, self.config.d_model)
         else:
             sparse = self.prompt_encoder.sparse(points)
+            if self.config.draw_points:
+                masks = self.prompt_encoder.draw(points, masks)
         dense = self.prompt_encoder.dense(None if masks is None else masks.to(self.dtype))
         positions = self.prompt_encoder.positions()
         return self.mask_decoder(embedding, positions, sparse, dense, features.stride4, features.stride8)
