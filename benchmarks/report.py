@@ -38,8 +38,9 @@ def store(rows: Sequence[dict[str, Any]]) -> None:
 def write() -> None:
     """Writes RESULTS.md and the picture of the memory curve."""
     curves = {archive: read(curve_file(archive)) for archive in ("off", "on") if curve_file(archive).exists()}
-    parts = [_HEAD.format(machine=_machine())]
-    rows = _rows()
+    note = " " + (RESULTS / "note.txt").read_text() if (RESULTS / "note.txt").exists() else ""
+    parts = [_HEAD.format(machine=_machine(), note=note)]
+    rows = sorted(_rows(), key=lambda row: (row["model"], row["dtype"] != "fp32", row["objects"]))
     for model in dict.fromkeys(row["model"] for row in rows):
         parts.append(_components_section(model, [row for row in rows if row["model"] == model]))
     if curves:
@@ -52,7 +53,7 @@ _HEAD = """# Speed and memory
 
 Written by `python -m benchmarks.run` (`make bench`); change that, not this.
 
-{machine}
+{machine}{note}
 
 Both sides run the same synthetic weights on the same frames, each in a process of its own with two threads, frame by
 frame in turn; the first frames, until the memory bank is full, are not counted. Times are medians in milliseconds.

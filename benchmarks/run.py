@@ -47,11 +47,15 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=10_000, help="length of the memory curve")
     parser.add_argument("--archive", nargs="+", choices=["on", "off"], default=["off", "on"])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--note", help="what a reader of the tables should know of the machine")
     options = parser.parse_args()
     parts = {"components": components, "memory": memory, "report": lambda _: report.write()}
     chosen = options.what or ["components", "memory"]
     if unknown := set(chosen) - parts.keys():
         parser.error(f"expected {', '.join(parts)}, got {', '.join(sorted(unknown))}")
+    if options.note is not None:
+        report.RESULTS.mkdir(exist_ok=True)
+        (report.RESULTS / "note.txt").write_text(options.note)
     for name in chosen:
         parts[name](options)
 

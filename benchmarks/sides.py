@@ -85,11 +85,11 @@ def _ours(job: Job) -> tuple[Clock, Iterator[np.ndarray]]:
             MEMORY_ENCODER: [model.memory_encoder],
         }
     )
-    return clock, _track_ours(VideoSession(model, job.scene(), policy=replace(CORRECT, hole_area=0)), job)
+    # The peer fills no holes, so neither do we here.
+    return clock, _track_ours(VideoSession(model, list(job.scene()), policy=replace(CORRECT, hole_area=0)), job)
 
 
 def _track_ours(session: VideoSession, job: Job) -> Iterator[np.ndarray]:
-    # The peer fills no holes, so neither do we here.
     scene = job.scene()
     with session:
         for number in range(job.objects):
@@ -113,12 +113,25 @@ def _peer(job: Job) -> tuple[Clock, Iterator[np.ndarray]]:
     return clock, _track_peer(peer, job)
 
 
+class _Prepared:
+    """The peer's table of frames, each normalised when it is asked for: as on our side, and within the frame's time."""
+
+    def __init__(self, frames: list[np.ndarray], side: int, dtype: torch.dtype) -> None:
+        self._frames, self._side, self._dtype = frames, side, dtype
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return frame_tensor(self._frames[index], self._side, torch.device("cpu"))[0].to(self._dtype)
+
+
 def _track_peer(peer: Any, job: Job) -> Iterator[np.ndarray]:
     from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
     scene, side = job.scene(), job.config.image_size
-    video = torch.cat([frame_tensor(frame, side, torch.device("cpu")) for frame in scene])
-    session = Sam2VideoInferenceSession(video, side, side, dtype=job.dtype)
+    session: Any = Sam2VideoInferenceSession(None, side, side, dtype=job.dtype)
+    session.processed_frames = _Prepared(list(scene), side, job.dtype)
     for number in range(job.objects):
         index = session.obj_id_to_idx(number)
         session.add_mask_inputs(index, 0, torch.from_numpy(scene.mask(0, number)).float()[None, None])

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from benchmarks.memory_curve import Curve, read
+from benchmarks.scene import Scene
+
+from benchmarks import report
+
+ROW = {
+    "model": "nano",
+    "dtype": "fp32",
+    "objects": 1,
+    "image_size": 384,
+    "frame": 0.2,
+    "image encoder": 0.1,
+    "memory attention": 0.05,
+    "decoder": 0.02,
+    "memory encoder": 0.02,
+    "rest": 0.01,
+    "peak": 500.0,
+    "iou": 1.0,
+    "frames": 3,
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "HERE", tmp_path)
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    monkeypatch.setattr(report, "COMPONENTS_FILE", tmp_path / "components.json")
+    return tmp_path
+
+
+def test_tables_give_milliseconds_and_the_ratio_of_the_sides(folder):
+    report.store([ROW | {"side": "masklet"}, ROW | {"side": "transformers", "frame": 0.3}])
+    report.write()
+    text = (folder / "RESULTS.md").read_text()
+    assert "| 1 | fp32 | masklet | 200 | 100 |" in text
+    assert "| 1 | fp32 | 1.50 | 1.00 |" in text
+
+
+def test_a_case_that_is_measured_again_takes_the_place_of_the_old(folder):
+    for frame in (0.3, 0.4):
+        report.store([ROW | {"side": side, "frame": frame} for side in ("masklet", "transformers")])
+    report.write()
+    text = (folder / "RESULTS.md").read_text()
+    assert "| masklet | 400 |" in text
+    assert "| 300 |" not in text
+
+
+def test_the_curve_is_read_back_and_drawn(folder):
+    report.curve_file("off").write_text("frames,resident_mb\n50,400.0\n100,500.0\n1000,530.0\n2000,510.0\n")
+    curve = read(report.curve_file("off"))
+    assert curve.growth == 30
+    report.write()
+    assert "| 1,000 | 530 |" in (folder / "RESULTS.md").read_text()
+    assert (folder / "memory_curve.png").exists()
+
+
+def test_growth_counts_from_the_hundredth_frame():
+    assert Curve((10, 100, 200), (900.0, 300.0, 305.0)).growth == 5
+
+
+def test_a_scene_is_the_same_on_every_reading_and_its_discs_move():
+    scene = Scene(40, 48, 64, objects=2)
+    assert np.array_equal(scene[7], scene[7])
+    assert list(scene.frames(5, 7))[1].tolist() == scene[6].tolist()
+    assert not np.array_equal(scene.mask(0, 1), scene.mask(39, 1))
+    assert scene.mask(0, 0).any()
