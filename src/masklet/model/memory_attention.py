@@ -44,7 +44,9 @@ class RotaryAttention(nn.Module):
         k, v = self.k_proj(keys), self.v_proj(values)
         placed = k.shape[1] - unrotated
         if placed:
-            k = torch.cat((rotate(k[:, :placed], table), k[:, placed:]), dim=1)
+            # Map by map: one fits into the processor's cache, all of them do not.
+            maps = k[:, :placed].split(table[0].shape[0], dim=1)
+            k = torch.cat([*(rotate(one, table) for one in maps), k[:, placed:]], dim=1)
         y = F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])
         return self.out_proj(y[:, 0])
 
