@@ -111,6 +111,8 @@ def _build(config: ModelConfig) -> Any:
             },
             num_maskmem=config.memories,
             max_object_pointers_in_encoder=config.pointers,
+            enable_temporal_pos_encoding_for_object_pointers=config.pointer_time,
+            enable_occlusion_spatial_embedding=config.occlusion_memory,
             memory_attention_hidden_size=dim,
             memory_attention_num_layers=config.memory_layers,
             memory_attention_feed_forward_hidden_size=config.memory_ffn,
