@@ -48,9 +48,11 @@ def nano() -> Recipe:
             Stage(steps=650, clip_share=0.45, real_share=0.2, length=4, objects=2, stills=6, rounds=3, **small),
             Stage(steps=730, clip_share=0.75, real_share=0.3, length=5, objects=2, stills=6, rounds=4, **small),
             Stage(steps=130, clip_share=0.85, real_share=0.4, length=7, objects=3, stills=6, rounds=4, **small),
-            Stage(steps=540, clip_share=0.55, real_share=0.4, length=6, objects=3, stills=4, rounds=2, **small),
+            Stage(steps=215, clip_share=0.55, real_share=0.4, length=6, objects=3, stills=4, rounds=2, **small),
+            Stage(steps=280, clip_share=0.1, real_share=0.4, length=5, objects=4, stills=6, rounds=1, **small),
+            Stage(steps=400, clip_share=0.7, real_share=0.4, length=6, objects=3, stills=6, rounds=3, **small),
         ),
-        head_rate=4e-4,
+        head_rate=5e-4,
     )
 
 
