@@ -39,7 +39,7 @@ STILL_SHARES = {
 
 
 def nano() -> Recipe:
-    """About 25 minutes of two idle cores: single frames and short clips first, then mostly clips; tested at 384 px."""
+    """About 40 minutes of two idle cores: single frames and short clips, then clicks on mosaics, then longer clips."""
     small = {"size": 256, "clips": 2}
     return Recipe(
         name="nano",
@@ -51,8 +51,13 @@ def nano() -> Recipe:
             Stage(steps=215, clip_share=0.55, real_share=0.4, length=6, objects=3, stills=4, rounds=2, **small),
             Stage(steps=280, clip_share=0.1, real_share=0.4, length=5, objects=4, stills=6, rounds=1, **small),
             Stage(steps=400, clip_share=0.7, real_share=0.4, length=6, objects=3, stills=6, rounds=3, **small),
+            Stage(steps=400, clip_share=0.75, real_share=0.4, length=7, objects=3, stills=6, rounds=3, **small),
+            Stage(
+                steps=60, size=384, clip_share=0.75, real_share=0.4, length=6, clips=2, objects=3, stills=4, rounds=3
+            ),
         ),
-        head_rate=5e-4,
+        head_rate=4e-4,
+        cool_down=460,
     )
 
 
