@@ -19,6 +19,7 @@ from masklet.model.memory_attention import MemoryTokens
 from masklet.model.positions import sine_grid
 from masklet.model.prompt_encoder import Points
 from masklet.model.sam2 import Sam2
+from masklet.session.selection import take_candidate, take_plain
 
 
 def gather_features(features: ImageFeatures, rows: Tensor) -> ImageFeatures:
@@ -44,10 +45,9 @@ class Chosen:
 
 
 def choose(decoded: Decoded, *, multimask: bool) -> Chosen:
-    """The candidate of the highest IoU estimate, or the single mask."""
-    rows = torch.arange(len(decoded.iou), device=decoded.iou.device)
-    best = 1 + decoded.iou[:, 1:].argmax(dim=1) if multimask else torch.zeros_like(rows)
-    return Chosen(decoded.logits[rows, best][:, None], decoded.tokens[rows, best], decoded.object_score > 0)
+    """What a session would take: the candidate of the highest IoU estimate, or the single mask."""
+    taken = take_candidate(decoded) if multimask else take_plain(decoded)
+    return Chosen(taken.logits, taken.token, decoded.object_score > 0)
 
 
 @dataclass(frozen=True, slots=True)
