@@ -1,21 +1,13 @@
-"""The sample type, mixing, and what counts as promptable."""
+"""The sample type, and what counts as promptable."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from masklet.data.samples import Mixture, Sample, promptable
+from masklet.data.samples import Sample, promptable
 
 FRAMES = np.zeros((2, 8, 8, 3), np.uint8)
-
-
-class Constant:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def sample(self, rng: np.random.Generator, length: int, size: int, objects: int) -> Sample:  # noqa: ARG002
-        return Sample(frames=FRAMES, masks=np.zeros((1, 2, 8, 8), bool), source=self.name)
 
 
 def test_presence_follows_the_area() -> None:
@@ -38,20 +30,6 @@ def test_presence_follows_the_area() -> None:
 def test_ill_formed_samples_are_refused(frames: np.ndarray, masks: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Sample(frames=frames, masks=masks, source="x")
-
-
-def test_mixture_draws_by_its_shares() -> None:
-    mixture = Mixture([(Constant("a"), 3.0), (Constant("b"), 1.0), (Constant("never"), 0.0)])
-    rng = np.random.default_rng(5)
-    names = [mixture.sample(rng, 2, 8, 1).source for _ in range(400)]
-    assert 0.68 < names.count("a") / 400 < 0.82
-    assert names.count("never") == 0
-
-
-@pytest.mark.parametrize("weights", [[], [0.0, 0.0], [-1.0, 2.0]])
-def test_mixture_refuses_weights_that_are_no_ratio(weights: list[float]) -> None:
-    with pytest.raises(ValueError, match=r"mixture|weights"):
-        Mixture([(Constant("a"), weight) for weight in weights])
 
 
 def test_promptable_keeps_neither_specks_nor_whole_frames() -> None:

@@ -5,15 +5,14 @@ Everything is read from the shared folder: the rule of the weights, the frames, 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from masklet.media import read_image
 from masklet.model import Sam2, load_model
@@ -23,25 +22,17 @@ FIRST, LATER = 2e-3, 2e-2
 """Greatest difference of logits relative to the greatest reference value: prompted and first tracked frame; after."""
 
 
-@pytest.fixture(scope="module")
-def load_synthetic(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Sam2]:
-    def load(name: str) -> Sam2:
-        rule = importlib.util.spec_from_file_location("synth", shared / "parity" / "synth.py")
-        assert rule is not None
-        assert rule.loader is not None
-        synth = importlib.util.module_from_spec(rule)
-        rule.loader.exec_module(synth)
-        weights = synth.state_dict(shared / "parity" / f"{name}.manifest.json")
-        path = tmp_path_factory.mktemp("weights") / f"{name}.pt"
-        torch.save({"model": {key: torch.from_numpy(value) for key, value in weights.items()}}, path)
+Checkpoint = Callable[[str], AbstractContextManager[Path]]
+
+
+def load(synthetic: Checkpoint, name: str) -> Sam2:
+    with synthetic(name) as path:
         return load_model(path, device="cpu")
 
-    return load
-
 
 @pytest.fixture(scope="module")
-def tiny(load_synthetic: Callable[[str], Sam2]) -> Sam2:
-    return load_synthetic("sam2.1_hiera_tiny")
+def tiny(synthetic: Checkpoint) -> Sam2:
+    return load(synthetic, "sam2.1_hiera_tiny")
 
 
 @dataclass
@@ -99,12 +90,8 @@ def compare(found: Any, expected: np.ndarray, tolerance: float) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sam2.1_hiera_tiny", "sam2_hiera_base_plus"])
-def test_click_forward(shared: Path, name: str, request: pytest.FixtureRequest) -> None:
-    if name == "sam2.1_hiera_tiny":
-        model = request.getfixturevalue("tiny")
-    else:
-        model = request.getfixturevalue("load_synthetic")(name)
-    golden = Golden(shared, name, "click_forward", model, list(range(9)))
+def test_click_forward(shared: Path, name: str, synthetic: Checkpoint) -> None:
+    golden = Golden(shared, name, "click_forward", load(synthetic, name), list(range(9)))
     golden.prompt(0, 1, points=[(210, 350)])
     golden.propagate(golden.session.propagate())
 

@@ -1,8 +1,7 @@
-"""The unit of training data: a short clip with the masks of a few of its objects, and mixing of sources by ratio."""
+"""The unit of training data: a short clip with the masks of a few of its objects."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,26 +51,6 @@ class Source(Protocol):
     def sample(self, rng: np.random.Generator, length: int, size: int, objects: int) -> Sample:
         """Draw a clip of `length` frames of `size` x `size` pixels with 1..`objects` target objects."""
         ...
-
-
-class Mixture:
-    """Draws each sample from one of several sources with fixed probabilities."""
-
-    name = "mixture"
-
-    def __init__(self, parts: Sequence[tuple[Source, float]]) -> None:
-        if not parts:
-            raise ValueError("a mixture needs at least one source")
-        weights = np.array([weight for _, weight in parts], dtype=np.float64)
-        if (weights < 0).any() or weights.sum() <= 0:
-            raise ValueError(f"mixing weights must be >= 0 with a positive sum, got {weights.tolist()}")
-        self.sources = [source for source, _ in parts]
-        self.shares = weights / weights.sum()
-
-    def sample(self, rng: np.random.Generator, length: int, size: int, objects: int) -> Sample:
-        """Choose a source by its share, then draw from it."""
-        chosen = self.sources[int(rng.choice(len(self.sources), p=self.shares))]
-        return chosen.sample(rng, length, size, objects)
 
 
 def promptable(masks: np.ndarray) -> np.ndarray:

@@ -16,14 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from masklet.compat.sam2.base import SAM2Base
+from masklet.session.engine import NO_OBJECT
 from masklet.session.results import FrameResult
 from masklet.session.video import VideoSession
 
 Outcome = tuple[int, list[Any], Tensor]
 """Frame index, object ids, mask logits [N, 1, H, W] float32 (positive: object) in the order of the ids."""
-
-NO_OBJECT = -1024.0
-"""Logit of every pixel of an object that has no result on a frame."""
 
 
 class InferenceState:
