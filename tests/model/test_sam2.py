@@ -5,7 +5,7 @@ import torch
 
 from masklet.model.configs import NANO, HieraConfig, ModelConfig
 from masklet.model.encoder import ImageFeatures
-from masklet.model.memory_attention import MemoryTokens
+from masklet.model.memory_tokens import MemoryTokens
 from masklet.model.prompt_encoder import PADDING, Points
 from masklet.model.sam2 import Sam2
 
@@ -32,7 +32,8 @@ def tokens_of(memory: torch.Tensor, pointers: int) -> MemoryTokens:
     objects, channels = memory.shape[:2]
     values = memory.flatten(2).transpose(1, 2)
     values = torch.cat((values, values.flip(1), torch.randn(objects, pointers, channels)), dim=1)
-    return MemoryTokens(values, torch.randn_like(values), pointers)
+    times = torch.tensor([0, 3]).expand(objects, -1)
+    return MemoryTokens(values, torch.randn_like(values), times, pointers)
 
 
 @pytest.mark.parametrize("side", [64, 96, 512])
@@ -72,7 +73,7 @@ def test_objects_of_a_batch_do_not_see_each_other():
     decoded = model.decode(conditioned, features, points=points, masks=masks)
     for n in range(OBJECTS):
         one = slice(n, n + 1)
-        alone = MemoryTokens(memory.values[one], memory.positions[one], memory.pointers)
+        alone = MemoryTokens(memory.values[one], memory.positions[one], memory.times[one], memory.pointers)
         single = model.with_memory(features.embedding, alone)
         torch.testing.assert_close(single, conditioned[one], atol=1e-4, rtol=1e-4)
         found = model.decode(
@@ -87,10 +88,11 @@ def test_memories_have_no_order_but_their_positions():
     model = made(HIERA.at(64))
     embedding = torch.randn(1, 64, 4, 4)
     values, positions = torch.randn(2, 2 * 16 + 4, 16), torch.randn(2, 2 * 16 + 4, 16)
+    times = torch.tensor([[0, 3], [1, 0]])
     swapped = torch.cat((torch.arange(16, 32), torch.arange(16), torch.arange(32, 36)))
     torch.testing.assert_close(
-        model.with_memory(embedding, MemoryTokens(values, positions, 4)),
-        model.with_memory(embedding, MemoryTokens(values[:, swapped], positions[:, swapped], 4)),
+        model.with_memory(embedding, MemoryTokens(values, positions, times, 4)),
+        model.with_memory(embedding, MemoryTokens(values[:, swapped], positions[:, swapped], times.flip(1), 4)),
         atol=1e-5,
         rtol=1e-4,
     )
@@ -99,7 +101,7 @@ def test_memories_have_no_order_but_their_positions():
 @torch.inference_mode()
 def test_pointers_alone_are_a_memory():
     model = made(HIERA.at(64))
-    memory = MemoryTokens(torch.randn(2, 8, 16), torch.zeros(2, 8, 16), 8)
+    memory = MemoryTokens(torch.randn(2, 8, 16), torch.zeros(2, 8, 16), torch.zeros(2, 0, dtype=torch.long), 8)
     assert model.with_memory(torch.randn(1, 64, 4, 4), memory).isfinite().all()
 
 
@@ -169,7 +171,8 @@ def test_gradients_reach_every_weight():
     memory = model.encode_memory(first.embedding, model.upsample(decoded.logits[:, :1]).sigmoid(), visible)
     time = model.pointer_positions(torch.arange(8.0), 15) + model.memory_time.sum(0)
     tokens = tokens_of(memory, 8)
-    tokens = MemoryTokens(tokens.values, tokens.positions + torch.cat((time.new_zeros(32, 16), time)), 8)
+    positions = tokens.positions + torch.cat((time.new_zeros(32, 16), time))
+    tokens = MemoryTokens(tokens.values, positions, tokens.times, 8)
     again = model.decode(
         model.with_memory(features[1].embedding, tokens), features[1], points=points, masks=decoded.logits[:, :1]
     )

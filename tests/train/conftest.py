@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from masklet.data.samples import Sample
-from masklet.model.configs import NANO, ModelConfig
+from masklet.model.configs import NANO, ModelConfig, ReadoutConfig
 from masklet.train.batches import Sources
 
 
@@ -40,4 +40,12 @@ def sources() -> Sources:
 
 @pytest.fixture
 def tiny() -> ModelConfig:
-    return replace(NANO, name="tiny", image_size=64, d_model=64, memory_dim=32, mask_channels=(2, 4, 8, 16))
+    return replace(
+        NANO,
+        name="tiny",
+        image_size=64,
+        d_model=64,
+        memory_dim=32,
+        mask_channels=(2, 4, 8, 16),
+        readout=ReadoutConfig(key_dim=8),
+    )

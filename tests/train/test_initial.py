@@ -88,7 +88,8 @@ def test_tied_memory_finds_like_places() -> None:
     looks = F.layer_norm(torch.randn(1, 16, NANO.d_model), (NANO.d_model,))  # 16 places
     embedding = looks.transpose(1, 2).unflatten(2, (4, 4))
     with torch.no_grad():
-        memory = model.memory_encoder.out_proj(model.memory_encoder.pix_feat_proj(embedding)).flatten(2).transpose(1, 2)
+        memory = model.encode_memory(embedding, torch.zeros(1, 1, 64, 64), torch.ones(1, 1, dtype=torch.bool))
+        memory = memory.flatten(2).transpose(1, 2)
         layer = model.memory_attention.layers[0]
         assert isinstance(layer, MemoryAttentionLayer)
         attention = layer.cross_attn

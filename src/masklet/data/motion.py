@@ -25,7 +25,7 @@ class MotionRange:
 
 
 CAMERA = MotionRange(shift=0.14, log_scale=0.2, turn=0.2, perspective=0.12, elastic=0.025)
-TARGET = MotionRange(shift=0.35, log_scale=0.35, turn=0.5, perspective=0.25, elastic=0.05)
+TARGET = MotionRange(shift=0.35, log_scale=0.5, turn=0.5, perspective=0.25, elastic=0.05)
 
 
 class Motion:

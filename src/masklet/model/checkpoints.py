@@ -28,6 +28,7 @@ from masklet.model.configs import (
     HieraConfig,
     ModelConfig,
     NeckConfig,
+    ReadoutConfig,
 )
 from masklet.model.errors import CheckpointError
 from masklet.model.sam2 import Sam2
@@ -147,6 +148,9 @@ def config_from_dict(fields: dict[str, Any]) -> ModelConfig:
         trunk: HieraConfig | ConvConfig = ConvConfig(stages=stages, **encoder)
     else:
         trunk = HieraConfig(**encoder)
+    readout = fields.pop("readout", None)
+    if readout is not None:
+        fields["readout"] = ReadoutConfig(**readout)
     return ModelConfig(encoder=trunk, neck=NeckConfig(**fields.pop("neck")), **fields)
 
 

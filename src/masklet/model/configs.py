@@ -65,6 +65,22 @@ class NeckConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReadoutConfig:
+    """A read-out of memory by likeness, before memory attention; not part of the published model.
+
+    Of the memory's channels, `key_dim` are the frame's matching keys and `MASK_CELLS` the mask itself, in 4 x 4 parts
+    of each cell; the rest is what the memory encoder makes of both. `heads` looks are taken, each with a sharpness
+    and a reach of its own.
+    """
+
+    key_dim: int = 32
+    heads: int = 2
+
+
+MASK_CELLS = 16
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ModelConfig:
     """A whole model. The defaults are those that all published sizes share."""
 
@@ -86,6 +102,8 @@ class ModelConfig:
     decoder_heads: int = 8
     draw_points: bool = False
     """Points and boxes are also drawn into the mask prompt: a small model learns to obey them in far fewer steps."""
+    readout: ReadoutConfig | None = None
+    """Carries masks over by likeness, so that a small model need not learn it from nothing."""
     pointer_time: bool = True
     """SAM 2.1: pointers carry a projected signed temporal encoding."""
     occlusion_memory: bool = True
@@ -96,6 +114,13 @@ class ModelConfig:
             raise ValueError(f"image_size must be a positive multiple of 32, got {self.image_size}")
         if self.d_model % self.memory_dim:
             raise ValueError(f"d_model ({self.d_model}) must be a multiple of memory_dim ({self.memory_dim})")
+        if self.encoded_dim <= 0:
+            raise ValueError(f"memory_dim ({self.memory_dim}) leaves no channel beside those of {self.readout}")
+
+    @property
+    def encoded_dim(self) -> int:
+        """Memory channels that the memory encoder fills; a read-out takes the first ones."""
+        return self.memory_dim - (0 if self.readout is None else self.readout.key_dim + MASK_CELLS)
 
     @property
     def grid(self) -> int:
@@ -144,6 +169,7 @@ NANO = ModelConfig(
     mask_channels=(4, 8, 32, 128),
     decoder_ffn=512,
     draw_points=True,
+    readout=ReadoutConfig(),
 )
 
 

@@ -6,26 +6,14 @@ K memory channels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import ModelConfig
+from masklet.model.memory_readout import MemoryReadout
+from masklet.model.memory_tokens import MemoryTokens
 from masklet.model.positions import rotary_table, rotate, sine_grid
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryTokens:
-    """What O objects attend to: `values` and `positions`, both [O, M, K]; the last `pointers` tokens are pointers.
-
-    The first M - pointers tokens are whole memory maps, each h * w tokens in row order.
-    """
-
-    values: Tensor
-    positions: Tensor
-    pointers: int
 
 
 class RotaryAttention(nn.Module):
@@ -79,6 +67,7 @@ class MemoryAttention(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        self.readout = None if config.readout is None else MemoryReadout(config, config.readout)
         self.layers = nn.ModuleList(MemoryAttentionLayer(config) for _ in range(config.memory_layers))
         self.norm = nn.LayerNorm(config.d_model)
 
@@ -89,6 +78,8 @@ class MemoryAttention(nn.Module):
         positions = sine_grid(height, width, channels, embedding.device).to(embedding.dtype)
         x = embedding.flatten(2).transpose(1, 2) + 0.1 * positions  # [1 or O, N, C]
         keys = memory.values + memory.positions
+        if self.readout is not None:
+            x = x + self.readout(embedding, memory)
         for layer in self.layers:
             assert isinstance(layer, MemoryAttentionLayer)
             x = layer.attend_self(x, table)

@@ -31,7 +31,10 @@ class FuserBlock(nn.Module):
 
 
 class MemoryEncoder(nn.Module):
-    """Features [1 or O, C, h, w] and scaled masks [O, 1, S, S] -> memories [O, K, h, w]."""
+    """Features [1 or O, C, h, w] and scaled masks [O, 1, S, S] -> memories [O, K, h, w].
+
+    With a read-out, only the channels that it leaves.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -44,7 +47,7 @@ class MemoryEncoder(nn.Module):
         self.mask_downsampler = nn.Sequential(*steps, nn.Conv2d(previous, dim, 1))
         self.pix_feat_proj = nn.Conv2d(dim, dim, 1)
         self.fuser = nn.Sequential(FuserBlock(dim), FuserBlock(dim))
-        self.out_proj = nn.Conv2d(dim, config.memory_dim, 1)
+        self.out_proj = nn.Conv2d(dim, config.encoded_dim, 1)
 
     def forward(self, embedding: Tensor, masks: Tensor) -> Tensor:
         x = self.pix_feat_proj(embedding) + self.mask_downsampler(masks)

@@ -16,8 +16,9 @@ from masklet.model.configs import ModelConfig
 from masklet.model.encoder import ImageEncoder, ImageFeatures
 from masklet.model.layers import Mlp
 from masklet.model.mask_decoder import Decoded, MaskDecoder
-from masklet.model.memory_attention import MemoryAttention, MemoryTokens
+from masklet.model.memory_attention import MemoryAttention
 from masklet.model.memory_encoder import MemoryEncoder
+from masklet.model.memory_tokens import MemoryTokens
 from masklet.model.positions import sine_steps
 from masklet.model.prompt_encoder import PADDING, Points, PromptEncoder
 
@@ -129,6 +130,8 @@ class Sam2(nn.Module):
         `visible` [O, 1] bool: where false, SAM 2.1 adds a learned "occluded" embedding.
         """
         memory = self.memory_encoder(embedding, (mask_probability * 20.0 - 10.0).to(self.dtype))
+        if self.memory_attention.readout is not None:
+            memory = self.memory_attention.readout.store(embedding, mask_probability, memory)
         if self.no_object_memory is not None:
             memory = memory + (~visible).to(memory.dtype)[..., None, None] * self.no_object_memory[..., None, None]
         return memory

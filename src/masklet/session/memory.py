@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from masklet.model.memory_attention import MemoryTokens
+from masklet.model.memory_tokens import MemoryTokens
 from masklet.model.positions import sine_grid
 from masklet.model.sam2 import Sam2
 from masklet.session.archive import Archive
@@ -198,4 +198,5 @@ def tokens(model: Sam2, selections: Sequence[Selection]) -> MemoryTokens:
             pointer_count = len(stacked) * parts
         values.append(torch.cat(value))
         positions.append(torch.cat(position))
-    return MemoryTokens(torch.stack(values), torch.stack(positions), pointer_count)
+    rows = torch.tensor([[code for code, _ in selection.spatial] for selection in selections], device=device)
+    return MemoryTokens(torch.stack(values), torch.stack(positions), rows, pointer_count)

@@ -11,8 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from masklet.model.checkpoints import load
 from masklet.model.configs import ConvConfig
 from masklet.model.memory_attention import MemoryAttentionLayer
 from masklet.model.sam2 import MEAN, STD, Sam2
@@ -78,17 +80,35 @@ def load_trunk(model: Sam2, path: Path) -> None:
 
 
 @torch.no_grad()
+def go_on_from(model: Sam2, path: Path) -> None:
+    """Fill `model` with the weights of an earlier one, but for its memory, whose layout may have changed.
+
+    Raises FileNotFoundError, or CheckpointError where the file holds no model.
+    """
+    earlier = load(path).state_dict()
+    state = model.state_dict()
+    anew = ("memory_attention.", "memory_encoder.out_proj.", "memory_time", "no_object_memory")
+    model.load_state_dict(state | {name: earlier[name] for name in state if not name.startswith(anew)})
+
+
+@torch.no_grad()
 def tie_memory(model: Sam2, sharpness: float = 1.5) -> None:
     """Let memory attention start as a nearest-neighbour look-up in feature space.
 
-    Memories carry a random orthogonal projection of the frame's features (plus the mask), and keys are its transpose,
-    so that query and key of alike places agree from the first step. Short runs do not have the time to find that out.
+    Memories carry a random orthogonal projection of the frame's features (plus the mask; with a read-out, its keys),
+    and keys are its transpose, so that query and key of alike places agree from the first step. Short runs do not have
+    the time to find that out.
     """
-    config = model.config
-    projection = nn.init.orthogonal_(torch.empty(config.memory_dim, config.d_model))
+    config, readout = model.config, model.memory_attention.readout
     identity = torch.eye(config.d_model)
-    _set(model.memory_encoder.pix_feat_proj, identity)
-    _set(model.memory_encoder.out_proj, projection)
+    if readout is None:
+        projection = nn.init.orthogonal_(torch.empty(config.memory_dim, config.d_model))
+        _set(model.memory_encoder.pix_feat_proj, identity)
+        _set(model.memory_encoder.out_proj, projection)
+    else:
+        keys = nn.init.orthogonal_(torch.empty(readout.key.out_channels, config.d_model))
+        _set(readout.key, keys)
+        projection = F.pad(keys, (0, 0, 0, config.memory_dim - len(keys)))
     for layer in model.memory_attention.layers:
         assert isinstance(layer, MemoryAttentionLayer)
         _set(layer.cross_attn.q_proj, identity * sharpness)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from masklet.model.encoder import ImageFeatures
 from masklet.model.mask_decoder import Decoded
-from masklet.model.memory_attention import MemoryTokens
+from masklet.model.memory_tokens import MemoryTokens
 from masklet.model.positions import sine_grid
 from masklet.model.prompt_encoder import Points
 from masklet.model.sam2 import Sam2
@@ -132,8 +132,10 @@ class Unroll:
         grid = sine_grid(config.grid, config.grid, config.memory_dim, self._model.device)
         values: list[Tensor] = []
         positions: list[Tensor] = []
+        rows: list[int] = []
         for kept in conditioning + [kept for kept in recent if frame - kept.frame < config.memories]:
             row = config.memories - 1 if kept.prompted else frame - kept.frame - 1
+            rows.append(row)
             values.append(kept.memory.flatten(2).transpose(1, 2))  # [O, N, K]
             positions.append(grid + self._model.memory_time[row])
         pointing = conditioning + recent[-(config.pointers - 1) :]
@@ -147,5 +149,6 @@ class Unroll:
         return MemoryTokens(
             values=torch.cat(values, dim=1),
             positions=torch.cat([part.expand(objects, -1, -1) for part in positions], dim=1),
+            times=torch.tensor(rows, device=self._model.device).expand(objects, -1),
             pointers=len(pointing) * parts,
         )

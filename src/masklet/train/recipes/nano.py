@@ -21,7 +21,7 @@ from masklet.model.configs import NANO
 from masklet.model.sam2 import Sam2
 from masklet.train.batches import Sources
 from masklet.train.config import Recipe, Stage
-from masklet.train.initial import load_trunk, tie_memory
+from masklet.train.initial import go_on_from, load_trunk, tie_memory
 from masklet.train.loop import train
 
 # Whole things (people, animals, vehicles) are what gets tracked; regions and parts are seasoning.
@@ -39,25 +39,22 @@ STILL_SHARES = {
 
 
 def nano() -> Recipe:
-    """About 40 minutes of two idle cores: single frames and short clips, then clicks on mosaics, then longer clips."""
-    small = {"size": 256, "clips": 2}
+    """A new memory for an earlier model: short clips at 256 px, then longer ones at the size that is shipped."""
     return Recipe(
         name="nano",
         model=NANO,
         stages=(
-            Stage(steps=650, clip_share=0.45, real_share=0.2, length=4, objects=2, stills=6, rounds=3, **small),
-            Stage(steps=730, clip_share=0.75, real_share=0.3, length=5, objects=2, stills=6, rounds=4, **small),
-            Stage(steps=130, clip_share=0.85, real_share=0.4, length=7, objects=3, stills=6, rounds=4, **small),
-            Stage(steps=215, clip_share=0.55, real_share=0.4, length=6, objects=3, stills=4, rounds=2, **small),
-            Stage(steps=280, clip_share=0.1, real_share=0.4, length=5, objects=4, stills=6, rounds=1, **small),
-            Stage(steps=400, clip_share=0.7, real_share=0.4, length=6, objects=3, stills=6, rounds=3, **small),
-            Stage(steps=400, clip_share=0.75, real_share=0.4, length=7, objects=3, stills=6, rounds=3, **small),
             Stage(
-                steps=60, size=384, clip_share=0.75, real_share=0.4, length=6, clips=2, objects=3, stills=4, rounds=3
+                steps=1000, size=256, clip_share=0.75, real_share=0.4, clips=3, length=5, objects=3, stills=6, rounds=3
+            ),
+            Stage(
+                steps=1000, size=384, clip_share=0.75, real_share=0.4, clips=2, length=6, objects=3, stills=4, rounds=3
             ),
         ),
-        head_rate=4e-4,
-        cool_down=460,
+        head_rate=6e-4,
+        warm_up=100,
+        cool_down=500,
+        ema=0.995,
     )
 
 
@@ -78,13 +75,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the bundled model on two CPU cores.")
     parser.add_argument("data", type=Path)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--trunk", type=Path, required=True, help="EfficientNet-Lite0 state dict (.pth)")
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--trunk", type=Path, help="EfficientNet-Lite0 state dict (.pth): everything else from nothing")
+    start.add_argument("--start", type=Path, help="an earlier model of this recipe: only its memory from nothing")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)  # the batch thread must not spread over the cores that the optimiser uses
     torch.set_num_threads(2)
 
     def prepare(model: Sam2) -> None:
-        load_trunk(model, arguments.trunk)
+        if arguments.trunk:
+            load_trunk(model, arguments.trunk)
+        else:
+            go_on_from(model, arguments.start)
         tie_memory(model)
 
     train(nano(), open_sources(arguments.data), arguments.run, prepare=prepare)

@@ -1,0 +1,1 @@
+"""Protocols: what is prompted and tracked, and which frames count."""

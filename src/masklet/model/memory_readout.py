@@ -1,0 +1,110 @@
+"""Carries masks from memory to a frame by likeness: what looked like this place, and lay near it, was it the object?
+
+Space-time memory reading (arXiv 1904.00607) with the squared distance of tied keys (STCN, arXiv 2106.05210) and a
+learned reach in space: a small model tracks with it from the first steps, and memory attention refines what it says.
+
+Legend: O objects, R memory maps, N = h * w tokens of a map, C model channels, K memory channels, D key channels,
+V = K - D value channels, H heads.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from masklet.model.configs import MASK_CELLS, ModelConfig, ReadoutConfig
+from masklet.model.memory_tokens import MemoryTokens
+
+MASK_SCALE = 2.0
+"""Stored masks run from minus to plus this, about the size of the features beside them."""
+FAR, NEAR = 1.0, 12.0
+"""Initial reach of the first head and of the others, as 1 / (2 sigma^2) with sigma in shares of the image's side."""
+DOUBT = -2.0
+"""Initial weight of tracked frames against prompted ones in the first head, as a logit."""
+
+
+class MemoryReadout(nn.Module):
+    """Frame features [1 or O, C, h, w] and the memory of O objects -> what to add to the features, [O, N, C]."""
+
+    def __init__(self, config: ModelConfig, readout: ReadoutConfig) -> None:
+        super().__init__()
+        dim, heads = config.d_model, readout.heads
+        self.key = nn.Conv2d(dim, readout.key_dim, 1)
+        self.sharpness = nn.Parameter(torch.full((heads,), -0.5 * math.log(readout.key_dim)))
+        locality = torch.full((heads, config.memories), math.log(NEAR))
+        locality[0] = math.log(FAR)
+        self.locality = nn.Parameter(locality)
+        trust = torch.zeros(heads, config.memories)
+        trust[0, :-1] = DOUBT
+        self.trust = nn.Parameter(trust)
+        read = heads * (config.memory_dim - readout.key_dim)
+        self.merge = nn.Sequential(
+            nn.Conv2d(dim + read, dim, 3, padding=1), nn.GELU(), nn.Conv2d(dim, dim, 3, padding=1)
+        )
+
+    def store(self, embedding: Tensor, mask_probability: Tensor, encoded: Tensor) -> Tensor:
+        """Memories [O, K, h, w]: keys of features [1 or O, C, h, w], masks [O, 1, S, S] in 0..1, what was `encoded`."""
+        side = math.isqrt(MASK_CELLS)
+        parts = F.adaptive_avg_pool2d(mask_probability, (side * encoded.shape[2], side * encoded.shape[3]))
+        cells = F.pixel_unshuffle((2 * parts - 1) * MASK_SCALE, side).to(encoded.dtype)
+        keys = self.key(embedding).expand(len(encoded), -1, -1, -1)
+        return torch.cat((keys, cells, encoded), dim=1)
+
+    def forward(self, embedding: Tensor, memory: MemoryTokens) -> Tensor:
+        objects, maps = memory.times.shape
+        height, width = embedding.shape[2:]
+        key_dim = self.key.out_channels
+        keys, values = memory.values[:, : maps * height * width].split((key_dim, memory.values.shape[2] - key_dim), 2)
+        if maps:
+            queries = self.key(embedding).flatten(2).transpose(1, 2)  # [1 or O, N, D]
+            read = self._look(queries, keys, values, memory.times, (height, width))
+        else:
+            read = values.new_zeros(objects, len(self.sharpness), height * width, values.shape[2])
+        read = read.transpose(2, 3).reshape(objects, -1, height, width)  # [O, H * V, h, w]
+        both = torch.cat((embedding.expand(objects, -1, -1, -1), read), dim=1)
+        return self.merge(both).flatten(2).transpose(1, 2)
+
+    def _look(self, queries: Tensor, keys: Tensor, values: Tensor, times: Tensor, grid: tuple[int, int]) -> Tensor:
+        """Values [O, H, N, V], averaged with softmax(trust - sharpness |q - k|^2 - locality |p_q - p_k|^2) as weights.
+
+        Both squared distances are inner products with a few channels more, so that one fused attention does it all:
+        what depends on the query alone cancels in the softmax.
+        """
+        objects, heads = len(times), len(self.sharpness)
+        place = _centres(*grid).to(keys)  # [N, 2]
+        sharpness = self.sharpness.exp().to(keys)[None, :, None, None]
+        near = self.locality.exp().to(keys)[:, times].transpose(0, 1)  # [O, H, R]
+        trust = self.trust.to(keys)[:, times].transpose(0, 1)
+        ones = torch.ones_like(place[:, :1])
+        where = torch.cat((2 * place, place.square().sum(dim=1, keepdim=True), ones), dim=1)  # [N, 4]
+        q = torch.cat(
+            (
+                2 * sharpness * queries[:, None].expand(objects, heads, -1, -1),
+                where.expand(objects, heads, -1, -1),
+            ),
+            dim=-1,
+        )
+        near = near[..., None, None]  # [O, H, R, 1, 1]
+        offset = trust[..., None, None] - near * place.square().sum(dim=1, keepdim=True)  # [O, H, R, N, 1]
+        offset = offset.flatten(2, 3) - sharpness * keys[:, None].square().sum(dim=-1, keepdim=True)
+        k = torch.cat(
+            (
+                keys[:, None].expand(-1, heads, -1, -1),
+                (near * place).flatten(2, 3),
+                -near.expand(-1, -1, -1, len(place), -1).flatten(2, 3),
+                offset,
+            ),
+            dim=-1,
+        )
+        # Equal head sizes keep attention on its fused path.
+        v = F.pad(values, (0, k.shape[-1] - values.shape[-1]))[:, None].expand(-1, heads, -1, -1)
+        return F.scaled_dot_product_attention(q, k, v, scale=1.0)[..., : values.shape[-1]]
+
+
+def _centres(height: int, width: int) -> Tensor:
+    """Cell centres as y, x in shares of the image: [h * w, 2]."""
+    y, x = torch.meshgrid((torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / width, indexing="ij")
+    return torch.stack((y, x), dim=-1).reshape(-1, 2)
