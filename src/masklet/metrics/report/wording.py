@@ -51,6 +51,8 @@ _LABELS = {
     "predicted_iou": "predicted IoU",
     "ece": "ECE",
     "auroc": "AUROC",
+    "noc@85": "NoC@85",
+    "noc@90": "NoC@90",
     "frames_per_second": "speed",
     "fps": "speed",
 }
@@ -62,7 +64,7 @@ _UNITS: tuple[tuple[str, str, float, int, bool], ...] = (
     (r"(.*_)?(milliseconds|ms)", "ms", 1, 1, True),
     (r"(.*_)?bytes", "MB", 1e-6, 0, True),
     (r"(.*_)?(mb|megabytes)", "MB", 1, 0, True),
-    (r"(noc|clicks).*", "clicks", 1, 2, True),
+    (r"(noc|clicks).*", "", 1, 2, True),
     (r".*(switches|frames|count|fragmentations)|objects|id_?sw", "", 1, 1, True),
     (r"(.*_)?logit|object_score", "", 1, 2, False),
     (r".*decay|(.*_)?(ece|error)(_.*)?", "%", 100, 1, True),
