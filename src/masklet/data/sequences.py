@@ -69,7 +69,7 @@ class AnnotatedVideo:
     name: str
     frames: tuple[Path, ...]
     annotations: Annotations
-    targets: tuple[Target, ...]
+    targets: Sequence[Target]
     scored: tuple[int, ...]
     groups: Mapping[int, str]
 
