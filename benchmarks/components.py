@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from benchmarks.peer import write_weights
-from benchmarks.sides import COMPONENTS, SIDES, Job, Side, Step
+from benchmarks.sides import SIDES, Job, Side, Step
+from masklet.metrics.timing import COMPONENTS
 from masklet.model.configs import CONFIGS
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.scene import Scene
 from masklet import load_model
+from masklet.data.scene import Scene
 from masklet.session.video import VideoSession
 
 SETTLED = 100

@@ -14,7 +14,7 @@ import psutil
 from PIL import Image, ImageDraw
 
 from benchmarks.memory_curve import SETTLED, Curve, read
-from benchmarks.sides import COMPONENTS
+from masklet.metrics.timing import COMPONENTS
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

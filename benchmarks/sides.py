@@ -6,10 +6,8 @@ Each side lives in a process of its own, so that its peak memory is its own and 
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -18,22 +16,22 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import nn
 
-from benchmarks.scene import Scene
 from masklet import load_model
+from masklet.data.scene import Scene
+from masklet.metrics.timing import (
+    DECODER,
+    IMAGE_ENCODER,
+    MEMORY_ATTENTION,
+    MEMORY_ENCODER,
+    Clock,
+    components,
+    peak_memory,
+)
 from masklet.model.configs import ModelConfig
 from masklet.session.policy import CORRECT
 from masklet.session.prepare import frame_tensor
 from masklet.session.video import VideoSession
-
-IMAGE_ENCODER, MEMORY_ATTENTION, DECODER, MEMORY_ENCODER = (
-    "image encoder",
-    "memory attention",
-    "decoder",
-    "memory encoder",
-)
-COMPONENTS = (IMAGE_ENCODER, MEMORY_ATTENTION, DECODER, MEMORY_ENCODER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,30 +59,9 @@ class Step:
     masks: np.ndarray
 
 
-class Clock:
-    """Adds up the time that modules take, by component."""
-
-    def __init__(self, components: Mapping[str, Sequence[nn.Module]]) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        for name, modules in components.items():
-            for module in modules:
-                module.register_forward_pre_hook(lambda *_, name=name: self._add(name, -time.perf_counter()))
-                module.register_forward_hook(lambda *_, name=name: self._add(name, time.perf_counter()))
-
-    def _add(self, name: str, seconds: float) -> None:
-        self.seconds[name] += seconds
-
-
 def _ours(job: Job) -> tuple[Clock, Iterator[np.ndarray]]:
     model = load_model(job.paths[0], device="cpu", dtype=job.dtype)
-    clock = Clock(
-        {
-            IMAGE_ENCODER: [model.encoder],
-            MEMORY_ATTENTION: [model.memory_attention],
-            DECODER: [model.mask_decoder],
-            MEMORY_ENCODER: [model.memory_encoder],
-        }
-    )
+    clock = Clock(components(model))
     # The peer fills no holes, so neither do we here.
     return clock, _track_ours(VideoSession(model, list(job.scene()), policy=replace(CORRECT, hole_area=0)), job)
 
@@ -171,14 +148,6 @@ class Side:
     ) -> None:
         self._pipe.close()
         self._process.join()
-
-
-def peak_memory() -> float:
-    """Largest resident memory of this process so far, in MB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # ru_maxrss starts with what the parent process had when it forked
-        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
 
 
 def _serve(name: str, job: Job, pipe: Connection) -> None:

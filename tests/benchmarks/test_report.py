@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from benchmarks.memory_curve import Curve, read
-from benchmarks.scene import Scene
 
 from benchmarks import report
 
@@ -60,11 +58,3 @@ def test_the_curve_is_read_back_and_drawn(folder):
 
 def test_growth_counts_from_the_hundredth_frame():
     assert Curve((10, 100, 200), (900.0, 300.0, 305.0)).growth == 5
-
-
-def test_a_scene_is_the_same_on_every_reading_and_its_discs_move():
-    scene = Scene(40, 48, 64, objects=2)
-    assert np.array_equal(scene[7], scene[7])
-    assert list(scene.frames(5, 7))[1].tolist() == scene[6].tolist()
-    assert not np.array_equal(scene.mask(0, 1), scene.mask(39, 1))
-    assert scene.mask(0, 0).any()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def _shifted(rle: Rle, by: int) -> Rle:
 
 def _coco(truth: list[Rle], proposals: list[Rle], limit: int) -> dict[str, float]:
     """AR of all sizes and of each, by pycocotools."""
-    reference = COCO()
+    reference: Any = COCO()
     reference.dataset = {
         "info": {},
         "images": [{"id": 1, "height": SIDE, "width": SIDE}],

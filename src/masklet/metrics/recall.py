@@ -11,6 +11,7 @@ Legend: D proposals, G objects, T thresholds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import pycocotools.mask as coco_mask
@@ -28,7 +29,7 @@ def pairwise_iou(proposals: Sequence[Rle], truth: Sequence[Rle]) -> NDArray[np.f
     """IoU of every proposal with every object, [D, G]; all of one picture."""
     if not proposals or not truth:
         return np.zeros((len(proposals), len(truth)))
-    left, right = ([rle.to_coco() for rle in rles] for rles in (proposals, truth))
+    left, right = (cast("list[Any]", [rle.to_coco() for rle in rles]) for rles in (proposals, truth))
     return np.asarray(coco_mask.iou(left, right, [0] * len(right)), np.float64)
 
 

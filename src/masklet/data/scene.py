@@ -1,4 +1,4 @@
-"""A clip of any length that is drawn on demand: textured discs wandering over a drifting background."""
+"""Clips to measure on: textured discs wandering over a drifting background, and any clip at any length."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from masklet.media.clip import Clip, Frame
+from masklet.media.clip import ArrayClip, Clip, Frame
 
 
 class Scene(Clip):
-    """`length` frames of `height` x `width` with `objects` discs; nothing but the textures is held in memory."""
+    """`length` frames of `height` x `width` with `objects` discs; nothing but the textures is held in memory.
+
+    Drawn on demand, the same on every reading.
+    """
 
     def __init__(self, length: int, height: int, width: int, objects: int = 1) -> None:
         super().__init__()
@@ -44,6 +47,20 @@ class Scene(Clip):
             inside = self.mask(index, which) > 0
             frame[inside] = disc[inside]
         return frame
+
+
+def held(clip: Clip, length: int) -> Clip:
+    """The clip's frames in memory, walked forth and back until there are `length` of them.
+
+    Example
+    -------
+    >>> [int(frame[0, 0, 0]) for frame in held(ArrayClip([np.full((1, 1), v, np.uint8) for v in range(3)]), 7)]
+    [0, 1, 2, 1, 0, 1, 2]
+    """
+    frames = [clip[index] for index in range(min(len(clip), length))]
+    period = max(2 * len(frames) - 2, 1)
+    order = (min(index % period, period - index % period) for index in range(length))
+    return ArrayClip([frames[index] for index in order], fps=clip.fps, name=clip.name)
 
 
 def _texture(draw: np.random.Generator, height: int, width: int) -> np.ndarray:
