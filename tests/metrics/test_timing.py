@@ -8,7 +8,7 @@ import sys
 import torch
 from torch import nn
 
-from masklet.metrics.timing import COMPONENTS, Clock, components, peak_memory
+from masklet.metrics.timing import COMPONENTS, Clock, components
 from masklet.model.configs import NANO
 from masklet.model.sam2 import Sam2
 
@@ -38,7 +38,7 @@ def test_a_model_has_all_components() -> None:
 def test_peak_memory_remembers_what_was_held() -> None:
     script = (
         "from masklet.metrics.timing import peak_memory; before = peak_memory(); "
-        "held = bytearray(b"1") * 2**28; del held; print(peak_memory() - before)"
+        "held = bytearray(1) * 2**28; del held; print(peak_memory() - before)"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert 250 < float(run.stdout) < 300
