@@ -71,7 +71,7 @@ class Tracking(Protocol):
     def propagate(self) -> Iterator[tuple[int, Frame]]:
         """Every frame from the earliest prompted one to the last, in order, with all objects prompted up to there.
 
-        Prompts may be given between two frames, for frames to come and for the one that was just yielded: an object that
+        Prompts may be given between two frames, for frames to come and for the one just yielded: an object that
         begins later is prompted when its frame is next. Called again, it starts from the beginning with all prompts.
 
         Raises
