@@ -26,3 +26,9 @@ def test_a_held_clip_goes_forth_and_back() -> None:
 def test_one_frame_can_be_held_any_number_of_times() -> None:
     scene = Scene(1, 24, 32)
     assert all(np.array_equal(frame, scene[0]) for frame in held(scene, 4))
+
+
+def test_a_clip_can_be_held_from_any_frame_on() -> None:
+    scene = Scene(4, 24, 32)
+    clip = held(scene, 5, 2)
+    assert [np.array_equal(clip[index], scene[source]) for index, source in enumerate((2, 3, 2, 3, 2))] == [True] * 5

@@ -49,15 +49,15 @@ class Scene(Clip):
         return frame
 
 
-def held(clip: Clip, length: int) -> Clip:
-    """The clip's frames in memory, walked forth and back until there are `length` of them.
+def held(clip: Clip, length: int, start: int = 0) -> Clip:
+    """The clip's frames from `start` on in memory, walked forth and back until there are `length` of them.
 
     Example
     -------
     >>> [int(frame[0, 0, 0]) for frame in held(ArrayClip([np.full((1, 1), v, np.uint8) for v in range(3)]), 7)]
     [0, 1, 2, 1, 0, 1, 2]
     """
-    frames = [clip[index] for index in range(min(len(clip), length))]
+    frames = [clip[index] for index in range(start, min(len(clip), start + length))]
     period = max(2 * len(frames) - 2, 1)
     order = (min(index % period, period - index % period) for index in range(length))
     return ArrayClip([frames[index] for index in order], fps=clip.fps, name=clip.name)
