@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import Protocol, overload
 
 import numpy as np
 
 from masklet.data.layouts.labels import Labels, Size, mask_of, read_labels, values_of
-from masklet.data.sequences import Mask, Target
+from masklet.data.sequences import Annotations, Mask, Target
 
 BINARY = 255
 """The object of masks that are black and white; readers present it as object 1."""
@@ -53,7 +53,7 @@ class LabelAnnotations:
     def objects(self) -> tuple[int, ...]:
         return tuple(self.starts)
 
-    @cached_property
+    @property
     def starts(self) -> dict[int, int]:
         """Object id -> the frame on which it is first seen, by id. Raises ValueError for a video without objects."""
         if self._declared is not None:
@@ -107,13 +107,15 @@ class ObjectAnnotations:
     ----------
     files: object id -> frame index -> file. All objects are annotated on the same frames.
     size: (height, width) that every mask has to have.
+    colours: whether a black and white mask may be stored as a colour picture.
 
     Raises
     ------
     ValueError: no object, or an object without a mask on a frame that another one has.
     """
 
-    def __init__(self, files: Mapping[int, Mapping[int, Path]], size: Size) -> None:
+    def __init__(self, files: Mapping[int, Mapping[int, Path]], size: Size, *, colours: bool = False) -> None:
+        self._colours = colours
         self._files = {i: dict(sorted(files[i].items())) for i in sorted(files)}
         self._size = size
         frames = sorted({frame for of_object in self._files.values() for frame in of_object})
@@ -129,9 +131,13 @@ class ObjectAnnotations:
         self.frames = tuple(frames)
         self.objects = tuple(self._files)
 
-    @cached_property
+    @property
     def starts(self) -> dict[int, int]:
         """Object id -> the frame on which it is first seen, by id. Raises ValueError for an object never seen."""
+        return self._seen
+
+    @cached_property
+    def _seen(self) -> dict[int, int]:
         found: dict[int, int] = {}
         for i, of_object in self._files.items():
             start = next((frame for frame in of_object if self._mask(i, frame).any()), None)
@@ -148,13 +154,22 @@ class ObjectAnnotations:
 
     def _mask(self, object_id: int, frame: int) -> Mask:
         path = self._files[object_id][frame]
-        return mask_of(path, read_labels(path, self._size))
+        return mask_of(path, read_labels(path, self._size, colours=self._colours))
+
+
+class Started(Annotations, Protocol):
+    """Annotations that know where each object is first seen."""
+
+    @property
+    def starts(self) -> Mapping[int, int]:
+        """Object id -> the frame on which it is first seen, by id."""
+        ...
 
 
 class FirstSeen(Sequence[Target]):
     """Every object, to be prompted where it is first seen; the masks are read when the first target is asked for."""
 
-    def __init__(self, annotations: LabelAnnotations | ObjectAnnotations) -> None:
+    def __init__(self, annotations: Started) -> None:
         self._annotations = annotations
 
     @overload
@@ -173,6 +188,25 @@ class FirstSeen(Sequence[Target]):
     @property
     def _targets(self) -> tuple[Target, ...]:
         return tuple(Target(object_id=i, frame=frame) for i, frame in self._annotations.starts.items())
+
+
+class OneGroup(Mapping[int, str]):
+    """All objects of a video in one group; which they are is looked up when asked for."""
+
+    def __init__(self, annotations: Annotations, group: str) -> None:
+        self._annotations = annotations
+        self._group = group
+
+    def __getitem__(self, object_id: int) -> str:
+        if object_id not in self._annotations.objects:
+            raise KeyError(object_id)
+        return self._group
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._annotations.objects)
+
+    def __len__(self) -> int:
+        return len(self._annotations.objects)
 
 
 def _listed(objects: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from masklet.data.layouts.annotations import FirstSeen, LabelAnnotations, ObjectAnnotations
+from masklet.data.layouts.annotations import FirstSeen, ObjectAnnotations, Started
 from masklet.data.layouts.labels import Size
 from masklet.data.sequences import AnnotatedVideo
 from masklet.media.folder import list_images, natural_key
@@ -126,7 +126,7 @@ def between_first_and_last(frames: Sequence[int]) -> tuple[int, ...]:
 def annotated(
     name: str,
     frames: tuple[Path, ...],
-    annotations: LabelAnnotations | ObjectAnnotations,
+    annotations: Started,
     scored: tuple[int, ...],
     groups: Mapping[int, str] | None = None,
 ) -> AnnotatedVideo:
@@ -141,6 +141,21 @@ def annotated(
     )
 
 
+def read_names(listing: Path) -> list[str]:
+    """The names in a list of videos, one a line, without SegTrack's leading star.
+
+    Raises
+    ------
+    FileNotFoundError: no such file. ValueError: no names in it.
+    """
+    if not listing.is_file():
+        raise FileNotFoundError(f"{listing}: no such list of videos")
+    names = [line.strip().lstrip("*") for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not names:
+        raise ValueError(f"{listing}: the list names no video")
+    return names
+
+
 def chosen(places: Sequence[Place], listing: Path | None) -> list[Place]:
     """The videos that a split's list names, one a line, in its order; all of them without a list.
 
@@ -150,16 +165,21 @@ def chosen(places: Sequence[Place], listing: Path | None) -> list[Place]:
     """
     if listing is None:
         return list(places)
-    if not listing.is_file():
-        raise FileNotFoundError(f"{listing}: no such list of videos")
-    names = [line.strip() for line in listing.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not names:
-        raise ValueError(f"{listing}: the list names no video")
+    names = read_names(listing)
     known = {place.name: place for place in places}
     for name in names:
         if name not in known:
             raise ValueError(f"{listing}: {name} is not in the data set, which has {len(known)} other videos")
     return [known[name] for name in dict.fromkeys(names)]
+
+
+def split_folder(root: Path, split: str | None, prefix: str = "") -> Path:
+    """`root/SPLIT` (or `root/PREFIXSPLIT`) where the data set was unpacked with its splits, else `root` itself."""
+    if split is not None:
+        for name in (split, f"{prefix}{split}"):
+            if (root / name).is_dir():
+                return root / name
+    return root
 
 
 def beside_each_other(frames: Path, masks: Path) -> list[Place]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -20,8 +21,12 @@ Size = tuple[int, int]
 _MODES = {"P", "L", "1"}  # as Pillow names them: palette, grey, 1-bit
 
 
-def check_label_file(path: Path, size: Size) -> None:
+def check_label_file(path: Path, size: Size, *, colours: bool = False) -> None:
     """Whether a file can hold labels of a video of `size` (height, width), from its header only.
+
+    Parameters
+    ----------
+    colours: whether colour pictures pass too, for masks whose red, green and blue are equal.
 
     Raises
     ------
@@ -30,7 +35,7 @@ def check_label_file(path: Path, size: Size) -> None:
     header = read_header(path)
     if header.bit_depth > 8:
         raise ValueError(f"{path}: expected a mask of 8 bits a pixel, got {header.bit_depth}")
-    if header.mode not in _MODES:
+    if header.mode not in _MODES and not (colours and header.mode == "RGB"):
         raise ValueError(f"{path}: expected a mask (palette, grey or 1-bit picture), got a {header.mode} picture")
     if (header.height, header.width) != size:
         raise ValueError(
@@ -38,15 +43,17 @@ def check_label_file(path: Path, size: Size) -> None:
         )
 
 
-def read_labels(path: Path, size: Size) -> Labels:
+def read_labels(path: Path, size: Size, *, colours: bool = False) -> Labels:
     """The labels of a file, [H, W] uint8: palette indices, grey values, or 0 and 1.
+
+    For `colours` see `check_label_file`.
 
     Raises
     ------
     ValueError: as `check_label_file`, a file that cannot be decoded, or a palette that shows that its indices are no
         object ids (an image editor re-ordered them).
     """
-    check_label_file(path, size)
+    check_label_file(path, size, colours=colours)
     labels = read_mask(path)
     _check_palette(path, labels)
     return labels
@@ -54,7 +61,8 @@ def read_labels(path: Path, size: Size) -> Labels:
 
 def values_of(labels: Labels) -> list[int]:
     """The values other than 0 that occur, ascending."""
-    return [int(value) for value in np.flatnonzero(np.bincount(labels.ravel(), minlength=256)) if value]
+    counts = cv2.calcHist([labels], [0], None, [256], [0, 256])
+    return [int(value) for value in np.flatnonzero(counts) if value]
 
 
 def mask_of(path: Path, labels: Labels) -> NDArray[np.bool_]:
