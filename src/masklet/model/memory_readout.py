@@ -57,7 +57,8 @@ class MemoryReadout(nn.Module):
         objects, maps = memory.times.shape
         height, width = embedding.shape[2:]
         key_dim = self.key.out_channels
-        keys, values = memory.values[:, : maps * height * width].split((key_dim, memory.values.shape[2] - key_dim), 2)
+        stored = memory.values[:, : maps * height * width]
+        keys, values = stored[..., :key_dim], stored[..., key_dim:]
         if maps:
             queries = self.key(embedding).flatten(2).transpose(1, 2)  # [1 or O, N, D]
             read = self._look(queries, keys, values, memory.times, (height, width))
@@ -99,9 +100,11 @@ class MemoryReadout(nn.Module):
             ),
             dim=-1,
         )
-        # Equal head sizes keep attention on its fused path.
-        v = F.pad(values, (0, k.shape[-1] - values.shape[-1]))[:, None].expand(-1, heads, -1, -1)
-        return F.scaled_dot_product_attention(q, k, v, scale=1.0)[..., : values.shape[-1]]
+        # Equal head sizes keep attention on its fused path; channels of zeros change nothing.
+        wanted, given = k.shape[-1], values.shape[-1]
+        q, k = (F.pad(part, (0, max(given - wanted, 0))) for part in (q, k))
+        v = F.pad(values, (0, max(wanted - given, 0)))[:, None].expand(-1, heads, -1, -1)
+        return F.scaled_dot_product_attention(q, k, v, scale=1.0)[..., :given]
 
 
 def _centres(height: int, width: int) -> Tensor:
