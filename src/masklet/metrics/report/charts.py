@@ -11,7 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from masklet.metrics.calibration import Bin
 from masklet.metrics.report.svg import (
+    HEAD,
     WIDTH,
     Element,
     Format,
@@ -21,6 +23,7 @@ from masklet.metrics.report.svg import (
     dashes,
     draw_legend,
     drawing,
+    headed,
     legend_height,
     mark,
     number,
@@ -46,10 +49,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line: its name and its points (x, y), x ascending."""
+    """One line: its name, its points (x, y) with x ascending, and the series that gives it colour, pattern and mark."""
 
     label: str
     points: Sequence[tuple[float, float]]
+    series: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +66,6 @@ class Difference:
     high: float
     good: bool | None
     """Whether it got better; None where the interval holds 0."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReliabilityBin:
-    """Predictions that were about equally sure: mean of what they promised, of what came true (0..1), how many."""
-
-    predicted: float
-    actual: float
-    count: int
 
 
 def bar_chart(
@@ -144,21 +139,21 @@ def line_chart(
     plot = Plot(
         left=38,
         right=WIDTH - 10,
-        top=8,
-        bottom=8 + plot_height,
+        top=HEAD + 8,
+        bottom=HEAD + 8 + plot_height,
         x=_widened(min(xs), max(xs)),
         y=_widened(low, high),
     )
-    legend = [line.label for line in lines]
-    root = drawing(title, _summary(lines, y_text), plot.bottom + 34 + legend_height(legend))
+    legend = [(line.label, line.series) for line in lines]
+    root = headed(title, _summary(lines, y_text), plot.bottom + 34 + legend_height(legend))
     plot.draw_axes(
         root,
         x_ticks=[(value, x_text(value)) for value in _x_ticks(sorted(set(xs)), plot.x)],
         y_ticks=[(value, y_text(value)) for value in ticks(*plot.y, 4)],
         x_label=x_label,
     )
-    for series, line in enumerate(lines):
-        _draw_line(root, plot, series, line, x_text, y_text)
+    for line in lines:
+        _draw_line(root, plot, line, x_text, y_text)
     draw_legend(root, legend, plot.bottom + 32)
     return rendered(root)
 
@@ -173,8 +168,9 @@ def difference_chart(title: str, rows: Sequence[Difference], *, text: Format) ->
     if not rows:
         raise ValueError(f"{title}: a chart of differences needs at least one")
     reach = max(max(abs(row.low), abs(row.high), abs(row.value)) for row in rows) or 1
-    plot = Plot(left=118, right=WIDTH - 62, top=4, bottom=4 + 17.0 * len(rows), x=(-reach, reach), y=(0, 1))
-    root = drawing(title, "; ".join(f"{row.label}: {_interval(row, text)}" for row in rows), plot.bottom + 30)
+    top = HEAD + 4
+    plot = Plot(left=118, right=WIDTH - 62, top=top, bottom=top + 17.0 * len(rows), x=(-reach, reach), y=(0, 1))
+    root = headed(title, "; ".join(f"{row.label}: {_interval(row, text)}" for row in rows), plot.bottom + 30)
     plot.draw_axes(
         root, x_ticks=[(value, text(value)) for value in ticks(-reach, reach, 3)], y_ticks=[], x_label="difference"
     )
@@ -194,7 +190,7 @@ def difference_chart(title: str, rows: Sequence[Difference], *, text: Format) ->
     return rendered(root)
 
 
-def reliability_diagram(title: str, bins: Sequence[ReliabilityBin], *, predicted: str, actual: str) -> str:
+def reliability_diagram(title: str, bins: Sequence[Bin], *, predicted: str, actual: str) -> str:
     """What came true against what was promised; on the diagonal a promise is kept. Discs grow with their count.
 
     Parameters
@@ -203,25 +199,24 @@ def reliability_diagram(title: str, bins: Sequence[ReliabilityBin], *, predicted
 
     Raises
     ------
-    ValueError: no bin that holds predictions.
+    ValueError: no bin.
     """
-    filled = [bin_ for bin_ in bins if bin_.count]
-    if not filled:
+    if not bins:
         raise ValueError(f"{title}: a reliability diagram needs at least one prediction")
-    plot = Plot(left=38, right=WIDTH - 60, top=20, bottom=20 + WIDTH - 98, x=(0, 1), y=(0, 1))
+    plot = Plot(left=38, right=WIDTH - 60, top=HEAD + 20, bottom=HEAD + WIDTH - 78, x=(0, 1), y=(0, 1))
     said = "; ".join(
-        f"promised {100 * b.predicted:.0f} %, came true {100 * b.actual:.0f} % ({b.count} times)" for b in filled
+        f"promised {100 * b.predicted:.0f} %, came true {100 * b.actual:.0f} % ({b.count} times)" for b in bins
     )
-    root = drawing(title, said, plot.bottom + 34)
+    root = headed(title, said, plot.bottom + 34)
     axis = [(value / 5, f"{20 * value}") for value in range(6)]
     plot.draw_axes(root, x_ticks=axis, y_ticks=axis, x_label=f"{predicted} (%)")
-    add(root, "text", f"{actual} (%)", x=0, y=11, class_="name")
+    add(root, "text", f"{actual} (%)", x=0, y=HEAD + 11, class_="name")
     (x0, y0), (x1, y1) = plot.at(0, 0), plot.at(1, 1)
     add(root, "line", x1=x0, y1=y0, x2=x1, y2=y1, class_="diagonal")
-    points = [plot.at(bin_.predicted, bin_.actual) for bin_ in filled]
+    points = [plot.at(bin_.predicted, bin_.actual) for bin_ in bins]
     add(root, "polyline", points=_polyline(points), class_="line s0")
-    largest = max(bin_.count for bin_ in filled)
-    for bin_, (x, y) in zip(filled, points, strict=True):
+    largest = max(bin_.count for bin_ in bins)
+    for bin_, (x, y) in zip(bins, points, strict=True):
         drawn = add(root, "circle", cx=x, cy=y, r=3 + 7 * math.sqrt(bin_.count / largest), class_="bubble s0")
         add(drawn, "title", f"promised {100 * bin_.predicted:.1f} %, came true {100 * bin_.actual:.1f} %, {bin_.count}")
     return rendered(root)
@@ -240,7 +235,8 @@ def thinned(points: Sequence[tuple[float, float]], most: int = _FINEST) -> list[
     return kept
 
 
-def _draw_line(root: Element, plot: Plot, series: int, line: Line, x_text: Format, y_text: Format) -> None:
+def _draw_line(root: Element, plot: Plot, line: Line, x_text: Format, y_text: Format) -> None:
+    series = line.series
     points = [plot.at(x, y) for x, y in thinned(line.points)]
     style = f"line {colour_class(series)}"
     add(root, "polyline", points=_polyline(points), class_=style, **dashes(series))

@@ -18,6 +18,7 @@ from masklet.data.sequences import Mask
 from masklet.export.overlay import OverlayStyle, draw_masks
 from masklet.export.text import draw_label
 from masklet.masks.boxes import mask_to_box
+from masklet.metrics.report.quality import of_measures
 from masklet.metrics.results import Score
 
 Picture = NDArray[np.uint8]
@@ -62,7 +63,7 @@ def frame_values(scores: Iterable[Score]) -> list[WorstFrame]:
             predictor=predictor, setting=setting, sequence=sequence, object_id=object_id, frame=frame, value=value
         )
         for (predictor, setting, sequence, object_id, frame), values in found.items()
-        if math.isfinite(value := _quality(values))
+        if (value := of_measures(values)) is not None and math.isfinite(value)
     ]
 
 
@@ -176,12 +177,6 @@ def data_uri(picture: Picture, *, quality: int = 82) -> str:
     written, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert written
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
-
-
-def _quality(values: dict[str, float]) -> float:
-    if "J" in values and "F" in values:
-        return (values["J"] + values["F"]) / 2
-    return next((values[name] for name in ("J", "iou") if name in values), math.nan)
 
 
 def _field(picture: Picture) -> Picture:

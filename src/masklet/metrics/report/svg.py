@@ -15,6 +15,8 @@ Element = ElementTree.Element
 Format = Callable[[float], str]
 
 WIDTH = 360.0
+HEAD = 20.0
+"""Room that the title of a `headed` drawing takes."""
 COLOURS = 8
 _LETTER = 6.0  # mean width of a letter at the size of labels
 _DASHES = ("", "6 3", "2 2.5", "9 3 2 3", "1 3")
@@ -26,6 +28,13 @@ def drawing(title: str, description: str, height: float) -> Element:
     root = Element("svg", {"viewBox": size, "role": "img", "class": "chart"})
     add(root, "title", title)
     add(root, "desc", description)
+    return root
+
+
+def headed(title: str, description: str, height: float) -> Element:
+    """A drawing (of `height` in all) that also shows its name, above what is drawn."""
+    root = drawing(title, description, height)
+    add(root, "text", shortened(title, WIDTH - 24), x=0, y=13, class_="title")
     return root
 
 
@@ -148,25 +157,25 @@ def mark(root: Element, series: int, x: float, y: float, title: str | None = Non
         add(drawn, "title", title)
 
 
-def legend_height(labels: Sequence[str]) -> float:
+def legend_height(entries: Sequence[tuple[str, int]]) -> float:
     """How much room `draw_legend` takes."""
-    return (max(row for _, row in _places(labels)) + 1) * 16 if labels else 0
+    return (max(row for _, row in _places(entries)) + 1) * 16 if entries else 0
 
 
-def draw_legend(root: Element, labels: Sequence[str], top: float) -> None:
-    """A line with its mark and its name for each series, in as many rows as it takes."""
-    for series, (label, (x, row)) in enumerate(zip(labels, _places(labels), strict=True)):
+def draw_legend(root: Element, entries: Sequence[tuple[str, int]], top: float) -> None:
+    """A line with its mark and its name for each (name, series), in as many rows as it takes."""
+    for (label, series), (x, row) in zip(entries, _places(entries), strict=True):
         y = top + 16 * row + 8
         add(root, "line", x1=x, x2=x + 22, y1=y, y2=y, class_=f"line {colour_class(series)}", **dashes(series))
         mark(root, series, x + 11, y)
         add(root, "text", shortened(label, WIDTH - 40), x=x + 27, y=y + 3.5)
 
 
-def _places(labels: Sequence[str]) -> list[tuple[float, int]]:
+def _places(entries: Sequence[tuple[str, int]]) -> list[tuple[float, int]]:
     """(x, row) of each entry of the legend."""
     places: list[tuple[float, int]] = []
     x, row = 4.0, 0
-    for label in labels:
+    for label, _ in entries:
         width = 40 + _LETTER * len(shortened(label, WIDTH - 40))
         if x > 4 and x + width > WIDTH:
             x, row = 4.0, row + 1

@@ -1,0 +1,86 @@
+"""The report of a run: one HTML file that needs nothing beside it, with all figures, curves and worst frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from masklet.data.layouts import open_videos
+from masklet.data.sequences import AnnotatedVideo
+from masklet.export.files import atomic_path
+from masklet.metrics.manifest import Job
+from masklet.metrics.report.blocks import Page
+from masklet.metrics.report.curves import clicks_section, sequences_section, series_of, time_section
+from masklet.metrics.report.render import render
+from masklet.metrics.report.summary import (
+    EarlierRun,
+    facts,
+    figures_section,
+    leaderboard_section,
+    leading_predictor,
+    published_section,
+    tiles,
+    title,
+)
+from masklet.metrics.report.trust import trust_section
+from masklet.metrics.report.worst import worst_section
+from masklet.metrics.run import PREDICTIONS, read_results
+
+
+def write_report(
+    folder: Path, out: Path, *, earlier: Sequence[Path] = (), videos: Sequence[AnnotatedVideo] | None = None
+) -> None:
+    """Write the page of a finished run, atomically.
+
+    Parameters
+    ----------
+    folder: of the run.
+    out: the HTML file; an older one is replaced.
+    earlier: folders of stored runs for the leaderboard.
+    videos: what was evaluated, for pictures of the worst frames; by default what the manifest names, and no pictures
+        where that is gone.
+
+    Raises
+    ------
+    FileNotFoundError: one of the folders holds no finished run. ValueError: a damaged file.
+    """
+    results = read_results(folder)
+    stored = [EarlierRun(name=path.resolve().name, results=read_results(path)) for path in earlier]
+    manifest, scores, figures = results.manifest, results.scores, results.figures
+    leading = leading_predictor(manifest.job)
+    series = series_of(figure.predictor for figure in figures)
+    predictions = folder / PREDICTIONS
+    if videos is None:
+        videos = _videos(manifest.job) if predictions.is_dir() else []
+    page = Page(
+        kind="masklet evaluation",
+        title=title(manifest.job),
+        facts=facts(manifest),
+        tiles=tiles(figures, leading),
+        sections=[
+            figures_section(figures),
+            leaderboard_section(results, stored),
+            published_section(manifest.job.protocol),
+            sequences_section(scores, series, leading),
+            clicks_section(figures, series),
+            trust_section(scores),
+            worst_section(scores, videos, predictions, leading),
+            time_section(scores, series, leading),
+        ],
+        manifest=json.dumps(manifest.to_json(), indent=1),
+    )
+    write_page(page, out)
+
+
+def write_page(page: Page, out: Path) -> None:
+    """Write a page as one HTML file, atomically. Raises ValueError where the file cannot be written."""
+    with atomic_path(out) as temporary:
+        temporary.write_text(render(page), encoding="utf-8")
+
+
+def _videos(job: Job) -> list[AnnotatedVideo]:
+    """What the job names, if it is still there."""
+    if job.data is None or not job.root.is_dir():
+        return []
+    return open_videos(job.root, job.layout, split=job.split)
