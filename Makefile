@@ -46,5 +46,5 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing masklet and its development tools into $(VENV) (torch is large: minutes on the first call)"
 	$(PIP) -e '.[dev]'
-	$(PIP) --no-deps 'vos-benchmark==0.1.0'
+	$(PIP) --no-deps 'vos-benchmark==0.1.0' 'trackeval==1.3.0'
 	@touch $@ $(VENV)/.installed
