@@ -60,7 +60,7 @@ def test_no_figures_are_an_empty_table():
         ("frames_per_second", 12.34, "12.3 /s"),
         ("seconds_per_frame", 0.456, "0.46 s"),
         ("peak_memory_bytes", 2.5e9, "2500 MB"),
-        ("noc@90", 7.256, "7.26 clicks"),
+        ("noc@90", 7.256, "7.26"),
         ("id_switches", 3, "3.0"),
         ("J", float("nan"), "–"),
     ],
@@ -72,3 +72,15 @@ def test_values_have_their_metrics_unit(metric: str, value: float, text: str):
 @pytest.mark.parametrize(("metric", "lower"), [("J", False), ("J_decay", True), ("ece", True), ("noc@85", True)])
 def test_what_is_better(metric: str, lower: bool):
     assert wording(metric).lower_is_better is lower
+
+
+def test_many_metrics_stand_down_and_fit_into_a_terminal():
+    metrics = [f"measure_{index}" for index in range(12)]
+    figures = [figure(name, "mask", metric, 0.25) for name in ("nano", "copy") for metric in metrics]
+    table = figures_table([*figures, figure("nano", "mask", "id_switches", 3, 1)], "title")
+    console = Console(file=io.StringIO(), width=80)
+    assert console.measure(table).maximum <= 80
+    rows = rendered([*figures, figure("nano", "mask", "id_switches", 3, 1)])
+    assert ["setting", "metric", "nano", "copy", "mean of"] in rows
+    assert ["mask", "measure 0", "25.0", "25.0", "3"] in rows
+    assert ["", "id switches", "3.0", "", "1"] in rows

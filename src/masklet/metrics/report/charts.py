@@ -135,7 +135,7 @@ def line_chart(
         raise ValueError(f"{title}: a chart of lines needs lines with points")
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
-    low, high = y_range or (min(0.0, *ys), max(ys))
+    low, high = y_range or _rounded(min(0.0, *ys), max(ys))
     plot = Plot(
         left=38,
         right=WIDTH - 10,
@@ -253,6 +253,12 @@ def _x_ticks(values: Sequence[float], ends: tuple[float, float]) -> Sequence[flo
     wide = ends[1] - ends[0]
     apart = min((b - a for a, b in itertools.pairwise(values)), default=wide)
     return values if len(values) <= 10 and apart >= wide / 12 else ticks(*ends, 6)
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    """The range with its upper end on a round number, so that the axis says how far it goes."""
+    marks = ticks(*_widened(low, high), 4)
+    return low, high if marks[-1] >= high else marks[-1] + (marks[1] - marks[0])
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:

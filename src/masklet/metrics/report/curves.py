@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,7 +14,7 @@ from masklet.metrics.report.quality import sequence_quality
 from masklet.metrics.report.wording import wording
 from masklet.metrics.results import Figure, Score
 
-_GROUPS = 8  # groups of bars in one drawing
+_COLUMNS, _GROUPS = 3, 8  # drawings of bars side by side, groups in each of them
 _MOST_BARS = 48
 _MOST_TIMES = 24
 
@@ -37,10 +38,11 @@ def sequences_section(scores: Sequence[Score], series: Series, leading: str | No
             for name in shown
         ]
         heading = setting if len(shown) == len(names) else f"{setting}: the {len(shown)} worst of {len(names)}"
+        size = min(math.ceil(len(bars) / _COLUMNS), _GROUPS)
         drawings = [
-            bar_chart(f"{setting}, sequences {start + 1} to {start + len(part)}", part, text=percent, top=1)
-            for start in range(0, len(bars), _GROUPS)
-            if (part := bars[start : start + _GROUPS])
+            bar_chart(f"{setting}, from {part[0][0]} to {part[-1][0]}", part, text=wording("J").number, top=1)
+            for start in range(0, len(bars), size)
+            if (part := bars[start : start + size])
         ]
         groups.append(Charts(heading=heading, drawings=drawings, open=not groups))
     return Section(

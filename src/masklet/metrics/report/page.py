@@ -50,9 +50,13 @@ def write_report(
     manifest, scores, figures = results.manifest, results.scores, results.figures
     leading = leading_predictor(manifest.job)
     series = series_of(figure.predictor for figure in figures)
-    predictions = folder / PREDICTIONS
+    given: dict[str, str] = dict(manifest.job.options.get("predictions") or {})
     if videos is None:
-        videos = _videos(manifest.job) if predictions.is_dir() else []
+        videos = _videos(manifest.job) if given or (folder / PREDICTIONS).is_dir() else []
+
+    def predictions(predictor: str, setting: str) -> Path:
+        return Path(given[predictor]) if predictor in given else folder / PREDICTIONS / predictor / setting
+
     page = Page(
         kind="masklet evaluation",
         title=title(manifest.job),

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-_SAM2 = "Ravi et al., SAM 2: Segment Anything in Images and Videos (arXiv:2408.00714)"
-_RELEASE = "SAM 2.1 release notes, repository facebookresearch/sam2"
-_SAM2LONG = "Ding et al., SAM2Long (arXiv:2410.16268)"
-_SAMURAI = "Yang et al., SAMURAI (arXiv:2411.11922)"
-_DAM4SAM = "Videnovic et al., A Distractor-Aware Memory for Visual Object Tracking with SAM2 (arXiv:2411.17576)"
-_EDGETAM = "Zhou et al., EdgeTAM (arXiv:2501.07256)"
-_EFFICIENTTAM = "Xiong et al., Efficient Track Anything (arXiv:2411.18933)"
-_SEC = "Zhang et al., SeC: Advancing Complex Video Object Segmentation (arXiv:2507.15852)"
+_SAM2 = "Ravi et al. 2024, arXiv:2408.00714"
+_RELEASE = "SAM 2.1 release notes, 2024"
+_SAM2LONG = "Ding et al. 2024, arXiv:2410.16268"
+_SAMURAI = "Yang et al. 2024, arXiv:2411.11922"
+_DAM4SAM = "Videnovic et al. 2024, arXiv:2411.17576"
+_EDGETAM = "Zhou et al. 2025, arXiv:2501.07256"
+_EFFICIENTTAM = "Xiong et al. 2024, arXiv:2411.18933"
+_SEC = "Zhang et al. 2025, arXiv:2507.15852"
 
 SEVENTEEN_SETS = "17 video sets, mean"
 IMAGE_SETS = "37 image sets, mean"

@@ -128,26 +128,30 @@ def strip(picture: Picture, truth: Mask, predicted: Mask, *, object_id: int = 1)
     """
     errors = error_map(picture, truth, predicted)
     x0, y0, x1, y1 = view = view_of(truth | predicted)
-    whole = _field(picture)
+    longer = max(picture.shape[:2])
+    height, width = (max(round(side * _FIELD / longer), 1) for side in picture.shape[:2])
+    whole = _resized(picture, (width, height))
     if view != (0, 0, picture.shape[1], picture.shape[0]):
-        factor = whole.shape[1] / picture.shape[1]
-        corners = [(round(x * factor), round(y * factor)) for x, y in ((x0, y0), (x1 - 1, y1 - 1))]
+        corners = [
+            (round(x * width / picture.shape[1]), round(y * height / picture.shape[0]))
+            for x, y in ((x0, y0), (x1 - 1, y1 - 1))
+        ]
         cv2.rectangle(whole, *corners, color=_FRAME, thickness=2)
-    near = _field(picture[y0:y1, x0:x1])
+    near = _resized(picture[y0:y1, x0:x1], (width, height))
     fields = [whole]
     for mask in (truth, predicted):
-        fields.append(draw_masks(near, {object_id: _resized(mask[y0:y1, x0:x1], near)}, style=_STYLE))
+        shown = _resized(mask[y0:y1, x0:x1].astype(np.uint8) * 255, (width, height)) >= 128
+        fields.append(draw_masks(near, {object_id: shown}, style=_STYLE))
     # Pixels of an error map are counted by eye: they are not blended with their neighbours.
-    close = cv2.resize(errors[y0:y1, x0:x1], (near.shape[1], near.shape[0]), interpolation=cv2.INTER_NEAREST)
+    close = cv2.resize(errors[y0:y1, x0:x1], (width, height), interpolation=cv2.INTER_NEAREST)
     fields.append(np.asarray(close, np.uint8))
-    height, width = whole.shape[:2]
     columns = 2 if width >= height else 4
     rows = 4 // columns
     sheet = np.full((rows * (height + _GAP) - _GAP, columns * (width + _GAP) - _GAP, 3), 128, np.uint8)
     for index, (field, name) in enumerate(zip(fields, ("picture", "truth", "prediction", "error"), strict=True)):
         draw_label(field, name, (4 + 4 * len(name), 12), _CHIP, size=12)
         top, left = (place * (side + _GAP) for place, side in zip(divmod(index, columns), (height, width), strict=True))
-        sheet[top : top + height, left : left + width] = field[:height, :width]
+        sheet[top : top + height, left : left + width] = field
     return sheet
 
 
@@ -179,14 +183,7 @@ def data_uri(picture: Picture, *, quality: int = 82) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
 
 
-def _field(picture: Picture) -> Picture:
-    """The picture with its longer side of a field's length."""
-    factor = _FIELD / max(picture.shape[:2])
-    size = (max(round(picture.shape[1] * factor), 1), max(round(picture.shape[0] * factor), 1))
-    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+def _resized(picture: Picture, size: tuple[int, int]) -> Picture:
+    """To (width, height)."""
+    way = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
-
-
-def _resized(mask: Mask, like: Picture) -> Mask:
-    soft = cv2.resize(mask.astype(np.uint8) * 255, (like.shape[1], like.shape[0]), interpolation=cv2.INTER_AREA)
-    return np.asarray(soft) >= 128

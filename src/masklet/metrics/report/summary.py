@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from masklet.metrics.manifest import Job, Manifest
 from masklet.metrics.report.blocks import Cell, Section, Table, Tile
-from masklet.metrics.report.published import published
+from masklet.metrics.report.published import Published, published
 from masklet.metrics.report.quality import headline
 from masklet.metrics.report.wording import wording
 from masklet.metrics.results import Figure
@@ -18,6 +18,7 @@ from masklet.metrics.run import Results
 _TILES = 6
 THIS_RUN = "this run"
 _T = TypeVar("_T")
+_K = TypeVar("_K")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +31,9 @@ class EarlierRun:
 
 def leading_predictor(job: Job) -> str | None:
     """The predictor that a page looks at most closely: the first that is no baseline; None without predictors."""
-    names = [spec.name for spec in job.predictors if not spec.baseline] or [spec.name for spec in job.predictors]
-    return names[0] if names else None
+    models = [spec.name for spec in job.predictors if not spec.baseline]
+    files = list(job.options.get("predictions") or {})
+    return next(iter([*models, *files, *(spec.name for spec in job.predictors)]), None)
 
 
 def title(job: Job) -> str:
@@ -50,7 +52,10 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
             ", ".join(f"{Path(name).name} {mark[:12]}" for name, mark in manifest.models.items()),
         ),
         ("data", _data(manifest)),
-        ("options", ", ".join(f"{name} {_plain(value)}" for name, value in job.options.items() if value is not None)),
+        (
+            "options",
+            ", ".join(f"{name} {_plain(value)}" for name, value in job.options.items() if value not in (None, [], {})),
+        ),
         (
             "device",
             f"{', '.join(devices)}: {', '.join(manifest.machine.values())}, {_count(manifest.threads, 'thread')}",
@@ -147,29 +152,34 @@ def leaderboard_section(results: Results, earlier: Sequence[EarlierRun]) -> Sect
 
 
 def published_section(protocol: str) -> Section:
-    """What others published for this protocol, on their data."""
-    known = published(protocol)
-    lines = _ordered((figure.data_set, figure.method, figure.metric, figure.source) for figure in known)
-    settings = _ordered(figure.setting for figure in known)
-    values: Mapping[tuple[object, ...], float] = {
-        (figure.data_set, figure.method, figure.metric, figure.source, figure.setting): figure.value for figure in known
-    }
-    rows = [
-        [
-            Cell(text=method),
-            Cell(text=data_set),
-            Cell(text=wording(metric).heading),
-            *(_cell(metric, values.get((data_set, method, metric, source, setting)), None) for setting in settings),
-            Cell(text=source),
-        ]
-        for data_set, method, metric, source in lines
-    ]
+    """What others published for this protocol, on their data: a table a data set, or one for several of one setting."""
+    tables: list[Table] = []
+    single: dict[str, list[Published]] = {}
+    for data_set, group in _grouped(published(protocol), lambda figure: figure.data_set).items():
+        if len({figure.setting for figure in group}) > 1:
+            caption = f"{data_set}: {wording(group[0].metric).heading}"
+            tables.append(_published_table(caption, group, lambda figure: figure.setting))
+        elif len({figure.metric for figure in group}) > 1:
+            tables.append(_published_table(data_set, group, lambda figure: wording(figure.metric).heading))
+        else:
+            single.setdefault(f"{wording(group[0].metric).heading}, {group[0].setting}", []).extend(group)
+    for caption, group in single.items():
+        tables.append(_published_table(caption, group, lambda figure: figure.data_set))
     return Section(
         key="published",
         title="Published figures",
         note="Published by others, who measured them on the data that is named. None of it was measured here.",
-        tables=[Table(caption="", heads=["method", "data", "metric", *settings, "published in"], rows=rows, names=3)],
+        tables=tables,
     )
+
+
+def _published_table(caption: str, group: Sequence[Published], column: Callable[[Published], str]) -> Table:
+    columns = _ordered(column(figure) for figure in group)
+    rows: list[list[Cell]] = []
+    for (method, source), line in _grouped(group, lambda figure: (figure.method, figure.source)).items():
+        cells = {column(figure): _cell(figure.metric, figure.value, None) for figure in line}
+        rows.append([Cell(text=method), Cell(text=source), *(cells.get(name, Cell(text="")) for name in columns)])
+    return Table(caption=caption, heads=["method", "published in", *columns], rows=rows, names=2)
 
 
 def _cell(metric: str, value: float | None, best: float | None) -> Cell:
@@ -216,6 +226,13 @@ def _plain(value: object) -> str:
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+    groups: dict[_K, list[_T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 def _ordered(items: Iterable[_T]) -> list[_T]:

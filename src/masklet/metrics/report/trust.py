@@ -49,8 +49,8 @@ def trust_section(scores: Sequence[Score]) -> Section:
             count = max(len(ious), len(seen))
             rows.append([Cell(text=predictor), *cells, Cell(text=str(count), value=count)])
     return Section(
-        key="trust",
-        title="Can its own scores be trusted",
+        key="calibration",
+        title="Calibration",
         note="What a model said of its masks against what came true. On the diagonal a promise is kept, below it too "
         "much was promised; a disc's area grows with the number of masks. ECE is the mean distance from the diagonal.",
         tables=[Table(caption="", heads=_HEADS, rows=rows)],

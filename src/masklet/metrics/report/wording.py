@@ -43,19 +43,9 @@ class Wording:
         return f"{self.label} ({self.unit})" if self.unit not in {"", "%"} else self.label
 
 
-# Names in full; what is left out is the name itself with spaces for underscores.
-_LABELS = {
-    "iou": "IoU",
-    "miou": "mIoU",
-    "boundary_iou": "boundary IoU",
-    "predicted_iou": "predicted IoU",
-    "ece": "ECE",
-    "auroc": "AUROC",
-    "noc@85": "NoC@85",
-    "noc@90": "NoC@90",
-    "frames_per_second": "speed",
-    "fps": "speed",
-}
+# Whole names, then words of names; whatever else a name has stays as it is.
+_LABELS = {"frames_per_second": "speed", "fps": "speed", "memory_mb": "memory"}
+_WORDS = {"iou": "IoU", "miou": "mIoU", "ece": "ECE", "auroc": "AUROC", "id": "ID"}
 # (pattern of the name, unit, factor, decimals, less is better); the first that fits counts, none is a share.
 _UNITS: tuple[tuple[str, str, float, int, bool], ...] = (
     (r"fps|.*(frames|pictures|images)_per_second", "/s", 1, 1, False),
@@ -67,14 +57,14 @@ _UNITS: tuple[tuple[str, str, float, int, bool], ...] = (
     (r"(noc|clicks).*", "", 1, 2, True),
     (r".*(switches|frames|count|fragmentations)|objects|id_?sw", "", 1, 1, True),
     (r"(.*_)?logit|object_score", "", 1, 2, False),
-    (r".*decay|(.*_)?(ece|error)(_.*)?", "%", 100, 1, True),
+    (r".*decay|failed@.*|(.*_)?(ece|error)(_.*)?", "%", 100, 1, True),
 )
 
 
 def wording(metric: str) -> Wording:
     """How a metric is called and written, from its name in `Score.metric` or `Figure.metric`."""
     name = metric.lower()
-    label = _LABELS.get(name, metric.replace("_", " "))
+    label = _LABELS.get(name) or " ".join(_WORDS.get(word, word) for word in metric.split("_"))
     for pattern, unit, factor, decimals, lower in _UNITS:
         if re.fullmatch(pattern, name):
             return Wording(label=label, unit=unit, factor=factor, decimals=decimals, lower_is_better=lower)
