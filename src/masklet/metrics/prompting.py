@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from masklet.data.sequences import AnnotatedVideo, Mask, Target
 from masklet.metrics.predictors import Frame, Tracking, box_prompt, click_prompt, mask_prompt
@@ -74,21 +74,17 @@ def truth_at_start(video: AnnotatedVideo, target: Target) -> Mask:
 
 
 def follow(
-    tracking: Tracking, video: AnnotatedVideo, targets: Sequence[Target], setting: str
+    tracking: Tracking, targets: Sequence[Target], show: Callable[[Target], None]
 ) -> Iterator[tuple[int, Frame]]:
-    """Every frame from the first start on, in one run; an object is shown when the tracker gets to where it begins.
+    """Every frame in one run; `show` points at each target's object when the tracker gets to where it begins.
 
     That is the rule of YouTube-VOS and LVOS for objects that come later.
     """
     waiting = sorted(targets, key=lambda target: (target.frame, target.object_id), reverse=True)
-    due = waiting[-1].frame
+    due = waiting[-1].frame if waiting else 0
     while waiting and waiting[-1].frame == due:
-        _show(tracking, video, waiting.pop(), setting)
+        show(waiting.pop())
     for frame, found in tracking.propagate():
         yield frame, found
         while waiting and waiting[-1].frame == frame + 1:
-            _show(tracking, video, waiting.pop(), setting)
-
-
-def _show(tracking: Tracking, video: AnnotatedVideo, target: Target, setting: str) -> None:
-    point_at(tracking, target.frame, target.object_id, truth_at_start(video, target), setting)
+            show(waiting.pop())

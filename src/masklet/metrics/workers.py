@@ -62,7 +62,7 @@ def in_processes(protocol: EvaluationProtocol, units: Sequence[Unit], setup: Set
     try:
         for _ in range(min(workers, len(units))):
             here, there = context.Pipe()
-            process = context.Process(target=_serve, args=(there, protocol, setup), daemon=True)
+            process = context.Process(target=_serve, args=(there, protocol, setup))
             process.start()
             there.close()
             processes[here] = process

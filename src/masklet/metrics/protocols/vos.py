@@ -17,20 +17,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from masklet.data.layouts import open_videos
-from masklet.data.layouts.opening import recognise
+from masklet.data.layouts.annotations import ObjectAnnotations
 from masklet.data.predictions import open_predictions
-from masklet.data.sequences import AnnotatedVideo
-from masklet.export.info import VideoInfo
-from masklet.export.object_png import write_object_pngs
-from masklet.export.palette_png import write_palette_pngs
-from masklet.masks import FrameMask, Masklet
+from masklet.data.sequences import AnnotatedVideo, Target
 from masklet.metrics.judging import Judge, without_overlap
+from masklet.metrics.keeping import Keeper
 from masklet.metrics.manifest import Job
 from masklet.metrics.predictors import Frame, Predicted, Predictor, Tracking, load_predictor
-from masklet.metrics.prompting import check_prompts, follow
+from masklet.metrics.prompting import check_prompts, follow, point_at, truth_at_start
 from masklet.metrics.protocols.base import Unit
 from masklet.metrics.results import Figure, Score
 from masklet.metrics.run import PREDICTIONS, Evaluation
@@ -39,7 +34,6 @@ from masklet.session import Prompt
 
 FILES = "files"
 """Setting of predictions that were read from files."""
-OVERLAPPING_LAYOUTS = ("sav", "per-object")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +46,6 @@ class VosOptions:
     predictions: name -> folder of masks that another tool wrote, to be scored too.
     score_all: score all annotated frames, the first and last too, against the data set's rule.
     limit: use only so many first frames of each video: a quick look, not the protocol's figure, and named so.
-    overlap: whether masks of several objects may overlap (SA-V); else each pixel is given to one (DAVIS and others).
     keep: whether predictions are written.
     """
 
@@ -60,7 +53,6 @@ class VosOptions:
     predictions: Mapping[str, str] = field(default_factory=dict)
     score_all: bool = False
     limit: int | None = None
-    overlap: bool = False
     keep: bool = True
 
     def __post_init__(self) -> None:
@@ -112,7 +104,7 @@ class VosProtocol:
         frames = self._scored(video)
         if setting == FILES:
             predictions = self._files[unit.predictor]
-            judge = Judge(video, frames, {})
+            judge = Judge(video, frames, {target.object_id: target.frame for target in video.targets})
             for frame in frames:
                 judge.add(frame, {i: Predicted(mask=mask) for i, mask in predictions.masks(video, frame).items()})
             return judge.scores(unit.predictor, unit.setting)
@@ -146,18 +138,24 @@ class VosProtocol:
         if not targets:
             raise ValueError(f"{video.name}: no object begins within {length} frames")
         judge = Judge(video, frames, {target.object_id: target.frame for target in targets})
-        masklets: dict[int, Masklet] = {}
+        overlap = overlapping(video)
+        keeper = Keeper()
         predictor = self._predictors[unit.predictor]()
-        with closing(Timed(predictor.open(video.clip(), overlap=self.options.overlap))) as tracking:
-            for frame, found in follow(tracking, video, targets, setting):
+        with closing(Timed(predictor.open(video.clip(), overlap=overlap))) as tracking:
+
+            def show(target: Target) -> None:
+                truth = truth_at_start(video, target)
+                point_at(tracking, target.frame, target.object_id, truth, setting)
+
+            for frame, found in follow(tracking, targets, show):
                 if frame >= length:
                     break
-                apart = found if self.options.overlap else without_overlap(found)
+                apart = found if overlap else without_overlap(found)
                 judge.add(frame, apart)
                 if self.options.keep:
-                    _collect(masklets, frame, apart)
+                    keeper.add(frame, apart)
         if self.options.keep:
-            self._write(unit, video, masklets, length)
+            keeper.write(self._folder / unit.predictor / unit.setting / video.name, video, length, overlap=overlap)
         speed = Score(
             predictor=unit.predictor,
             setting=unit.setting,
@@ -168,26 +166,6 @@ class VosProtocol:
             value=tracking.frames / tracking.seconds,
         )
         return [*judge.scores(unit.predictor, unit.setting), speed]
-
-    def _write(self, unit: Unit, video: AnnotatedVideo, masklets: Mapping[int, Masklet], length: int) -> None:
-        """Masks of all frames from the first on, in the layout of the data set's server."""
-        some = next(iter(masklets.values()))
-        empty = np.zeros((some.height, some.width), bool)
-        for masklet in masklets.values():
-            for frame in range(length):
-                if frame not in masklet:
-                    masklet.add(FrameMask.given(frame, empty))
-        info = VideoInfo(
-            name=video.name,
-            height=some.height,
-            width=some.width,
-            frame_count=len(video),
-            frame_names=video.stems,
-        )
-        place = self._folder / unit.predictor / unit.setting / video.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write = write_object_pngs if self.options.overlap else write_palette_pngs
-        write(place, [masklets[number] for number in sorted(masklets)], info, overwrite=True)
 
 
 class Timed:
@@ -224,31 +202,32 @@ class Timed:
         self._tracking.close()
 
 
+def overlapping(video: AnnotatedVideo) -> bool:
+    """Whether masks of several objects may overlap: where the truth has one picture an object (SA-V). Else each pixel
+    is given to one object, as in the truth."""
+    return isinstance(video.annotations, ObjectAnnotations)
+
+
 def build(job: Job, folder: Path) -> Evaluation:
-    """The evaluation of a job, whose options are those of `VosOptions`; whether masks may overlap is the layout's.
+    """The evaluation of a job, whose options are those of `VosOptions`.
 
     Raises
     ------
     ValueError: unknown or impossible options. FileNotFoundError: no such data or predictions.
     """
-    layout = recognise(job.root) if job.layout == "auto" else job.layout
-    options = VosOptions(
-        **{**job.options, "prompts": tuple(job.options["prompts"]), "overlap": layout in OVERLAPPING_LAYOUTS}
-    )
-    videos = open_videos(job.root, layout, split=job.split)
+    options = VosOptions(**{**job.options, "prompts": tuple(job.options["prompts"])})
+    videos = open_videos(job.root, job.layout, split=job.split)
     predictors = {spec.name: partial(load_predictor, spec) for spec in job.predictors}
     both = next((name for name in options.predictions if name in predictors), None)
     if both is not None:
         raise ValueError(f"a predictor and a folder of predictions are both called {both!r}")
     protocol = VosProtocol(videos, predictors, options, folder / PREDICTIONS)
-    files = {video.name: [*video.frames, *video.annotations.files()] for video in videos}
+    files = video_files(videos)
     for name, place in options.predictions.items():
         files[f"predictions/{name}"] = sorted(Path(place).rglob("*.png"))
     return Evaluation(protocol=protocol, files=files, timings=frozenset({"frames_per_second"}))
 
 
-def _collect(masklets: dict[int, Masklet], frame: int, found: Frame) -> None:
-    for number, predicted in found.items():
-        if number not in masklets:
-            masklets[number] = Masklet(number, *predicted.mask.shape)
-        masklets[number].add(FrameMask.given(frame, predicted.mask))
+def video_files(videos: Iterable[AnnotatedVideo]) -> dict[str, list[Path]]:
+    """All files of each video, for checksums."""
+    return {video.name: [*video.frames, *video.annotations.files()] for video in videos}
