@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from masklet import __version__
+from masklet.cli.evaluate import evaluate_app
 from masklet.cli.everything import everything
 from masklet.cli.info import info
 from masklet.cli.models import models
@@ -35,7 +36,7 @@ app = App(
     version=__version__,
     suppress_keyboard_interrupt=False,
 )
-for command in (segment, everything, track, info, models):
+for command in (segment, everything, track, evaluate_app, info, models):
     app.command(command)
 
 
