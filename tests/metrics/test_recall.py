@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from masklet.masks.rle import Rle
-from masklet.metrics.recall import SIZES, object_recall, of_size, pairwise_iou
+from masklet.metrics.recall import SIZES, object_recall, of_size, rle_iou
 
 SIDE = 160
 
@@ -75,7 +75,7 @@ def test_recall_is_that_of_coco(seed: int) -> None:
     proposals = [*_rectangles(random, 12), *(_shifted(rle, int(random.integers(0, 9))) for rle in [*truth, *truth])]
     random.shuffle(proposals)
     expected = _coco(truth, proposals, len(proposals))
-    ious = pairwise_iou(proposals, truth)
+    ious = rle_iou(proposals, truth)
     assert object_recall(ious).mean() == pytest.approx(expected["all"], abs=1e-12)
     areas = np.array([rle.area for rle in truth])
     for size in SIZES:
@@ -86,12 +86,12 @@ def test_recall_is_that_of_coco(seed: int) -> None:
 
 def test_a_proposal_finds_one_object_only() -> None:
     mask = _rectangles(np.random.default_rng(0), 1)[0]
-    assert sorted(object_recall(pairwise_iou([mask], [mask, mask])).tolist()) == [0.0, 1.0]
+    assert sorted(object_recall(rle_iou([mask], [mask, mask])).tolist()) == [0.0, 1.0]
 
 
 def test_nothing_is_found_without_proposals() -> None:
     truth = _rectangles(np.random.default_rng(0), 3)
-    assert object_recall(pairwise_iou([], truth)).tolist() == [0.0, 0.0, 0.0]
+    assert object_recall(rle_iou([], truth)).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_sizes_share_their_ends() -> None:

@@ -25,7 +25,7 @@ SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**
 """Areas in pixels, both ends included."""
 
 
-def pairwise_iou(proposals: Sequence[Rle], truth: Sequence[Rle]) -> NDArray[np.float64]:
+def rle_iou(proposals: Sequence[Rle], truth: Sequence[Rle]) -> NDArray[np.float64]:
     """IoU of every proposal with every object, [D, G]; all of one picture."""
     if not proposals or not truth:
         return np.zeros((len(proposals), len(truth)))
