@@ -12,10 +12,12 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from masklet import __version__
+from masklet.cli.compare import compare
 from masklet.cli.evaluate import evaluate_app
 from masklet.cli.everything import everything
 from masklet.cli.info import info
 from masklet.cli.models import models
+from masklet.cli.report import report
 from masklet.cli.segment import segment
 from masklet.cli.track import track
 
@@ -36,7 +38,7 @@ app = App(
     version=__version__,
     suppress_keyboard_interrupt=False,
 )
-for command in (segment, everything, track, evaluate_app, info, models):
+for command in (segment, everything, track, evaluate_app, compare, report, info, models):
     app.command(command)
 
 

@@ -11,10 +11,12 @@ from masklet.data.sequences import AnnotatedVideo
 from masklet.export.files import atomic_path
 from masklet.metrics.manifest import Job
 from masklet.metrics.report.blocks import Page
-from masklet.metrics.report.curves import clicks_section, sequences_section, series_of, time_section
+from masklet.metrics.report.curves import clicks_section, finished_rounds, rounds_section, series_of
 from masklet.metrics.report.render import render
+from masklet.metrics.report.runs import open_run
+from masklet.metrics.report.sequences import sequences_section, time_section
+from masklet.metrics.report.slicing import slices_section
 from masklet.metrics.report.summary import (
-    EarlierRun,
     facts,
     figures_section,
     leaderboard_section,
@@ -25,11 +27,17 @@ from masklet.metrics.report.summary import (
 )
 from masklet.metrics.report.trust import trust_section
 from masklet.metrics.report.worst import worst_section
-from masklet.metrics.run import PREDICTIONS, read_results
+from masklet.metrics.run import PREDICTIONS
+from masklet.metrics.slices import Attributes
 
 
 def write_report(
-    folder: Path, out: Path, *, earlier: Sequence[Path] = (), videos: Sequence[AnnotatedVideo] | None = None
+    folder: Path,
+    out: Path,
+    *,
+    earlier: Sequence[Path] = (),
+    videos: Sequence[AnnotatedVideo] | None = None,
+    attributes: Attributes | None = None,
 ) -> None:
     """Write the page of a finished run, atomically.
 
@@ -40,14 +48,15 @@ def write_report(
     earlier: folders of stored runs for the leaderboard.
     videos: what was evaluated, for pictures of the worst frames; by default what the manifest names, and no pictures
         where that is gone.
+    attributes: by which the figures are sliced, from `masklet.data.attributes` or `masklet.metrics.slices`.
 
     Raises
     ------
     FileNotFoundError: one of the folders holds no finished run. ValueError: a damaged file.
     """
-    results = read_results(folder)
-    stored = [EarlierRun(name=path.resolve().name, results=read_results(path)) for path in earlier]
-    manifest, scores, figures = results.manifest, results.scores, results.figures
+    run, stored = open_run(folder), [open_run(path) for path in earlier]
+    manifest, figures = run.results.manifest, run.results.figures
+    scores = finished_rounds(run.results.scores)
     leading = leading_predictor(manifest.job)
     series = series_of(figure.predictor for figure in figures)
     given: dict[str, str] = dict(manifest.job.options.get("predictions") or {})
@@ -64,10 +73,12 @@ def write_report(
         tiles=tiles(figures, leading),
         sections=[
             figures_section(figures),
-            leaderboard_section(results, stored),
+            leaderboard_section(run, stored),
             published_section(manifest.job.protocol),
             sequences_section(scores, series, leading),
             clicks_section(figures, series),
+            rounds_section(figures, series),
+            slices_section(scores, attributes or {}, leading),
             trust_section(scores),
             worst_section(scores, videos, predictions, leading),
             time_section(scores, series, leading),

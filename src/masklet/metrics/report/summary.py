@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,22 +10,14 @@ from masklet.metrics.manifest import Job, Manifest
 from masklet.metrics.report.blocks import Cell, Section, Table, Tile
 from masklet.metrics.report.published import Published, published
 from masklet.metrics.report.quality import headline
+from masklet.metrics.report.runs import StoredRun
 from masklet.metrics.report.wording import wording
 from masklet.metrics.results import Figure
-from masklet.metrics.run import Results
 
 _TILES = 6
 THIS_RUN = "this run"
 _T = TypeVar("_T")
 _K = TypeVar("_K")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EarlierRun:
-    """A stored run to compare with: what it is called, and its results."""
-
-    name: str
-    results: Results
 
 
 def leading_predictor(job: Job) -> str | None:
@@ -79,8 +70,8 @@ def tiles(figures: Sequence[Figure], predictor: str | None) -> list[Tile]:
         if mine is None:
             continue
         best = (min if words.lower_is_better else max)(values, key=lambda name: values[name], default=None)
-        note = f"{best} {words.number(values[best])}" if best is not None else ""
-        found.append(Tile(label=f"{words.label}, {setting}", value=words.number(mine), note=note or predictor))
+        note = f"{predictor}; {best} {words.number(values[best])}" if best is not None else predictor
+        found.append(Tile(label=f"{words.label}, {setting}", value=words.number(mine), note=note))
     return found[:_TILES]
 
 
@@ -110,34 +101,35 @@ def figures_as_table(figures: Sequence[Figure], caption: str = "") -> Table:
     return Table(caption=caption, heads=heads, rows=rows, names=2)
 
 
-def leaderboard_section(results: Results, earlier: Sequence[EarlierRun]) -> Section:
+def leaderboard_section(run: StoredRun, earlier: Sequence[StoredRun]) -> Section:
     """This run's predictors and those of earlier runs of the same protocol, by the headline metric."""
+    results = run.results
     metric = headline(results.figures)
-    comparable = [run for run in earlier if run.results.manifest.job.protocol == results.manifest.job.protocol]
+    comparable = [other for other in earlier if other.results.manifest.job.protocol == results.manifest.job.protocol]
     if metric is None or not comparable:
         return Section(key="leaderboard", title="Leaderboard")
     settings = _ordered(figure.setting for figure in results.figures if figure.metric == metric)
     lines: list[tuple[str, str, str, dict[str, float]]] = []
-    for run in (EarlierRun(name=THIS_RUN, results=results), *comparable):
-        same = run.results.manifest.sequences == results.manifest.sequences
-        for predictor in _ordered(figure.predictor for figure in run.results.figures):
+    for other in (run, *comparable):
+        same = other.results.manifest.sequences == results.manifest.sequences
+        for predictor in _ordered(figure.predictor for figure in other.results.figures):
             values = {
                 figure.setting: figure.value
-                for figure in run.results.figures
+                for figure in other.results.figures
                 if figure.predictor == predictor and figure.metric == metric and figure.setting in settings
             }
             if values:
-                lines.append((predictor, run.name, "same" if same else "other", values))
+                lines.append((predictor, THIS_RUN if other is run else other.name, "same" if same else "other", values))
     sign = 1 if wording(metric).lower_is_better else -1
     lines.sort(key=lambda line: (line[2] != "same", sign * sum(line[3].values()) / len(line[3])))
     rows = [
         [
-            Cell(text=predictor, strong=run == THIS_RUN),
-            Cell(text=run),
+            Cell(text=predictor),
+            Cell(text=name),
             Cell(text=data),
             *(_cell(metric, values.get(setting), None) for setting in settings),
         ]
-        for predictor, run, data, values in lines
+        for predictor, name, data, values in lines
     ]
     left_out = len(earlier) - len(comparable)
     note = f"{wording(metric).heading} by setting. Only lines with the same data can be compared."

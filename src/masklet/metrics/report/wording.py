@@ -33,6 +33,10 @@ class Wording:
         """The value without its unit: 0.8123 of a share is "81.2"; a value that is not finite is "–"."""
         return f"{value * self.factor:.{self.decimals}f}" if math.isfinite(value) else "–"
 
+    def change(self, difference: float) -> str:
+        """A difference of two values without its unit, with its sign: +0.021 of a share is "+2.1"."""
+        return f"{difference * self.factor:+.{self.decimals}f}" if math.isfinite(difference) else "–"
+
     def text(self, value: float) -> str:
         """The value with its unit: "81.2 %"."""
         return f"{self.number(value)} {self.unit}" if self.unit and math.isfinite(value) else self.number(value)
@@ -44,11 +48,18 @@ class Wording:
 
 
 # Whole names, then words of names; whatever else a name has stays as it is.
-_LABELS = {"frames_per_second": "speed", "fps": "speed", "memory_mb": "memory"}
+_LABELS = {
+    "frames_per_second": "speed",
+    "memory_mb": "memory",
+    "annotation_seconds": "user's time",
+    "seconds_per_frame": "user's time a frame",
+    "edited_share": "edited frames",
+    "clicks_per_edited_frame": "clicks an edited frame",
+}
 _WORDS = {"iou": "IoU", "miou": "mIoU", "ece": "ECE", "auroc": "AUROC", "id": "ID"}
 # (pattern of the name, unit, factor, decimals, less is better); the first that fits counts, none is a share.
 _UNITS: tuple[tuple[str, str, float, int, bool], ...] = (
-    (r"fps|.*(frames|pictures|images)_per_second", "/s", 1, 1, False),
+    (r".*_per_second", "/s", 1, 1, False),
     (r"seconds_per_frame", "s", 1, 2, True),
     (r"(.*_)?(seconds|time)(_.*)?", "s", 1, 1, True),
     (r"(.*_)?(milliseconds|ms)", "ms", 1, 1, True),
@@ -57,7 +68,7 @@ _UNITS: tuple[tuple[str, str, float, int, bool], ...] = (
     (r"(noc|clicks).*", "", 1, 2, True),
     (r".*(switches|frames|count|fragmentations)|objects|id_?sw", "", 1, 1, True),
     (r"(.*_)?logit|object_score", "", 1, 2, False),
-    (r".*decay|failed@.*|(.*_)?(ece|error)(_.*)?", "%", 100, 1, True),
+    (r".*decay|failed@.*|edited_share|(.*_)?(ece|error)(_.*)?", "%", 100, 1, True),
 )
 
 
@@ -69,3 +80,13 @@ def wording(metric: str) -> Wording:
         if re.fullmatch(pattern, name):
             return Wording(label=label, unit=unit, factor=factor, decimals=decimals, lower_is_better=lower)
     return Wording(label=label, unit="%", factor=100)
+
+
+def percent(value: float) -> str:
+    """A share in percent as axes write it: 0.5 is "50", 0.713 is "71.3"."""
+    return f"{100 * value:.1f}".removesuffix(".0")
+
+
+def whole(value: float) -> str:
+    """A number without decimals."""
+    return f"{value:.0f}"
