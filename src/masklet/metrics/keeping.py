@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from masklet.data.sequences import AnnotatedVideo
+from masklet.data.sequences import AnnotatedVideo, Mask
 from masklet.export.info import VideoInfo
 from masklet.export.object_png import write_object_pngs
 from masklet.export.palette_png import write_palette_pngs
@@ -26,6 +26,10 @@ class Keeper:
             if number not in self._masklets:
                 self._masklets[number] = Masklet(number, *predicted.mask.shape)
             self._masklets[number].add(FrameMask.given(frame, predicted.mask), replace=True)
+
+    def masks(self, frame: int) -> dict[int, Mask]:
+        """Object id -> [H, W] bool, of the objects that have a mask on the frame."""
+        return {i: masklet.mask(frame) for i, masklet in self._masklets.items() if frame in masklet}
 
     def write(self, place: Path, video: AnnotatedVideo, length: int, *, overlap: bool) -> None:
         """The first `length` frames as a folder, which appears whole; where an object has no mask, an empty one.

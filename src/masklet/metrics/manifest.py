@@ -11,6 +11,7 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
@@ -195,6 +196,7 @@ class Manifest:
 
 def versions() -> dict[str, str]:
     """Of what the numbers come from."""
+    trackeval = {} if find_spec("trackeval") is None else {"trackeval": version("trackeval")}
     return {
         "masklet": masklet.__version__,
         "torch": torch.__version__,
@@ -202,6 +204,7 @@ def versions() -> dict[str, str]:
         "opencv": cv2.__version__,
         "pillow": version("pillow"),
         "python": platform.python_version(),
+        **trackeval,
     }
 
 

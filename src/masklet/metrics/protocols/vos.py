@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from masklet.data.layouts import open_videos
 from masklet.data.layouts.annotations import ObjectAnnotations
 from masklet.data.predictions import open_predictions
-from masklet.data.sequences import AnnotatedVideo, Target
+from masklet.data.sequences import AnnotatedVideo, Mask, Target
+from masklet.metrics.identity import identity
 from masklet.metrics.judging import Judge, without_overlap
 from masklet.metrics.keeping import Keeper
 from masklet.metrics.manifest import Job
@@ -107,7 +109,8 @@ class VosProtocol:
             judge = Judge(video, frames, {target.object_id: target.frame for target in video.targets})
             for frame in frames:
                 judge.add(frame, {i: Predicted(mask=mask) for i, mask in predictions.masks(video, frame).items()})
-            return judge.scores(unit.predictor, unit.setting)
+            whole = _identities(video, frames, lambda frame: predictions.masks(video, frame))
+            return [*judge.scores(unit.predictor, unit.setting), *_of_video(unit, whole)]
         return self._track(unit, video, frames, setting)
 
     def figures(self, scores: Sequence[Score]) -> list[Figure]:
@@ -132,7 +135,7 @@ class VosProtocol:
     def _length(self, video: AnnotatedVideo) -> int:
         return len(video) if self.options.limit is None else min(len(video), self.options.limit)
 
-    def _track(self, unit: Unit, video: AnnotatedVideo, frames: Iterable[int], setting: str) -> Sequence[Score]:
+    def _track(self, unit: Unit, video: AnnotatedVideo, frames: Sequence[int], setting: str) -> Sequence[Score]:
         length = self._length(video)
         targets = [target for target in video.targets if target.frame < length]
         if not targets:
@@ -152,20 +155,36 @@ class VosProtocol:
                     break
                 apart = found if overlap else without_overlap(found)
                 judge.add(frame, apart)
-                if self.options.keep:
-                    keeper.add(frame, apart)
+                keeper.add(frame, apart)
         if self.options.keep:
             keeper.write(self._folder / unit.predictor / unit.setting / video.name, video, length, overlap=overlap)
-        speed = Score(
+        whole = _identities(video, frames, keeper.masks) | {"frames_per_second": tracking.frames / tracking.seconds}
+        return [*judge.scores(unit.predictor, unit.setting), *_of_video(unit, whole)]
+
+
+def _identities(
+    video: AnnotatedVideo, frames: Sequence[int], masks: Callable[[int], Mapping[int, Mask]]
+) -> dict[str, float]:
+    """Metric -> value, of a video with several objects where trackeval is installed."""
+    if len(video.annotations.objects) < 2 or not frames or find_spec("trackeval") is None:
+        return {}
+    found = identity((masks(frame), video.annotations.masks(frame)) for frame in frames)
+    return {"HOTA": found.hota, "IDF1": found.idf1, "id_switches": float(found.switches)}
+
+
+def _of_video(unit: Unit, values: Mapping[str, float]) -> list[Score]:
+    return [
+        Score(
             predictor=unit.predictor,
             setting=unit.setting,
             sequence=unit.sequence,
             object_id=None,
             frame=None,
-            metric="frames_per_second",
-            value=tracking.frames / tracking.seconds,
+            metric=metric,
+            value=value,
         )
-        return [*judge.scores(unit.predictor, unit.setting), speed]
+        for metric, value in values.items()
+    ]
 
 
 class Timed:
