@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from masklet.masks.palette import davis_palette
 from masklet.masks.rle import Rle
 
 
@@ -58,3 +59,37 @@ def clip_folder(tmp_path: Path) -> Path:
         picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
         picture.save(folder / "Annotations" / f"{t:05d}.png")
     return folder
+
+
+class Writer:
+    """Writes the tiny pictures that data sets are made of in tests: 24 high, 32 wide unless told otherwise."""
+
+    def frames(self, folder: Path, stems: list[str], *, size: tuple[int, int] = (24, 32), suffix: str = ".jpg") -> None:
+        """Pictures whose brightness is their place in the list."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for index, stem in enumerate(stems):
+            Image.fromarray(np.full((*size, 3), 10 * index, np.uint8)).save(folder / f"{stem}{suffix}")
+
+    def labels(self, path: Path, labels: np.ndarray) -> None:
+        """A palette PNG with the colours of DAVIS."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray(labels)
+        picture.putpalette(davis_palette().tobytes())
+        picture.save(path)
+
+    def grey(self, path: Path, values: np.ndarray) -> None:
+        """A picture as its array is: grey, 16-bit or colour."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values).save(path)
+
+    def box(self, *boxes: tuple[int, int], size: tuple[int, int] = (24, 32)) -> np.ndarray:
+        """Labels with a box of 6x6 for each (value, left edge), at the height 4."""
+        labels = np.zeros(size, np.uint8)
+        for value, left in boxes:
+            labels[4:10, left : left + 6] = value
+        return labels
+
+
+@pytest.fixture
+def writer() -> Writer:
+    return Writer()
