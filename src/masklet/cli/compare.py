@@ -57,9 +57,8 @@ def compare(
     found = compare_runs(before, after, metric)
     console = Console(highlight=False)
     console.print(changes_table(found, before.name, after.name))
-    for change in leading_changes(found):
-        if any(part.difference for part in change.objects):
-            console.print(objects_table(change))
+    if any(part.difference for change in leading_changes(found) for part in change.objects):
+        console.print(objects_table(leading_changes(found)))
     for name, only in ((before.name, found.only_first), (after.name, found.only_second)):
         if only:
             console.print(f"only in {name}: {'; '.join(only)}", markup=False)

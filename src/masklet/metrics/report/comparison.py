@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -64,45 +65,57 @@ def verdict(change: Change) -> str:
 
 def changes_table(comparison: Comparison, first: str, second: str) -> Grid:
     """All changes for the terminal: means of both runs over what they share, the difference with its interval."""
-    grid = Grid(title=Text(f"{first} -> {second}"), title_justify="left", title_style="bold")
-    for name in ("predictor", "setting", "metric"):
-        grid.add_column(name)
-    for name in (first, second, "difference", "95 % interval"):
-        grid.add_column(Text(name), justify="right")
-    grid.add_column("")
+    grid = _grid(f"{first} -> {second}", ("metric",))
+    for name in ("before", "after", "difference", "95 % interval"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    grid.add_column("", no_wrap=True)
     styles = {"better": "green", "worse": "red", "unclear": "dim", "unchanged": "dim"}
+    shown = ""
     for change in comparison.changes:
         words, said = wording(change.metric), verdict(change)
+        place = f"{_predictors(change)}, {change.setting}"
+        if place != shown:
+            grid.add_section()
+            grid.add_row(Text(place, style="bold"))
         grid.add_row(
-            Text(_predictors(change)),
-            Text(change.setting),
-            Text(words.heading),
+            Text(f"  {words.heading}"),
             words.number(change.first),
             words.number(change.second),
             words.change(change.difference.value),
             span(change.difference, words.change),
             Text(said, style=styles[said]),
         )
+        shown = place
     return grid
 
 
-def objects_table(change: Change, most: int = 5) -> Grid:
-    """The objects that one metric gained and lost most on, for the terminal."""
-    words = wording(change.metric)
-    grid = Grid(
-        title=Text(f"{words.label} of {_predictors(change)}, {change.setting}: most changed"),
-        title_justify="left",
-        title_style="bold",
-    )
-    grid.add_column("sequence")
-    grid.add_column("object", justify="right")
+def objects_table(changes: Sequence[Change], most: int = 5) -> Grid:
+    """The objects that gained and lost most on some changes of one metric, for the terminal.
+
+    Raises
+    ------
+    ValueError: no changes.
+    """
+    if not changes:
+        raise ValueError("expected at least one change, got none")
+    words = wording(changes[0].metric)
+    grid = _grid(f"{words.label}: most changed", ("predictor", "setting", "sequence", "object"))
     for name in ("before", "after", "difference"):
-        grid.add_column(name, justify="right")
-    for parts in (change.improved(most), change.worsened(most)):
-        for part in parts:
+        grid.add_column(name, justify="right", no_wrap=True)
+    for moved in ([c.improved(most) for c in changes], [c.worsened(most) for c in changes]):
+        found = [(change, part) for change, parts in zip(changes, moved, strict=True) for part in parts]
+        for change, part in sorted(found, key=lambda item: -abs(item[1].difference))[:most]:
+            names = _predictors(change), change.setting, part.sequence, _object(part)
             values = words.number(part.first), words.number(part.second), words.change(part.difference)
-            grid.add_row(Text(part.sequence), _object(part), *values)
+            grid.add_row(*map(Text, names), *values)
         grid.add_section()
+    return grid
+
+
+def _grid(title: str, names: Sequence[str]) -> Grid:
+    grid = Grid(title=Text(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        grid.add_column(name, overflow="fold")
     return grid
 
 
@@ -126,11 +139,10 @@ def comparison_page(first: StoredRun, second: StoredRun, comparison: Comparison)
         tiles=[],
         sections=[
             Section(
-                key="changes",
-                title="Changes",
-                note="Means over the objects that both runs have; shares in percent, differences in points. The "
-                "interval is a paired bootstrap over objects, 95 %.",
-                tables=[_changes(comparison, first.name, second.name)],
+                key="glance",
+                title="At a glance",
+                note="How much was gained or lost in points, over the objects that both runs have, with 95 % intervals of "
+                "a paired bootstrap. A disc is filled where the interval leaves out 0.",
                 charts=_charts(headlines),
             ),
             Section(
@@ -142,6 +154,12 @@ def comparison_page(first: StoredRun, second: StoredRun, comparison: Comparison)
                 key="worse",
                 title="What got worse",
                 tables=_moved(headlines, lambda change: change.worsened(_MOST_ROWS)),
+            ),
+            Section(
+                key="changes",
+                title="All changes",
+                note="Means over the objects that both runs have, shares in percent; differences with their intervals.",
+                tables=[_changes(comparison, first.name, second.name)],
             ),
         ],
     )

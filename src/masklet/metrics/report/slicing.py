@@ -24,53 +24,65 @@ def slices_section(scores: Sequence[Score], attributes: Attributes, leading: str
     words = wording(metric)
     tables: list[Table] = []
     drawings: list[str] = []
+    alone: list[str] = []
     for name in dict.fromkeys(name for values in attributes.values() for name in values):
         found = slices(scores, groups_of(attributes, name), [metric])
+        if len({part.group for part in found}) == 1:
+            alone.append(f"{name} ({found[0].group})")
+            continue
         tables.append(_table(name, found, words))
-        shown = [part for part in found if part.predictor == leading and part.difference is not None]
-        rows = [
-            Difference(
-                label=part.group,
-                value=part.difference.value,
-                low=part.difference.low,
-                high=part.difference.high,
-                good=part.difference.value > 0 if part.difference.excludes_zero else None,
-            )
-            for part in shown
-            if part.setting == shown[0].setting and part.difference is not None
-        ]
-        if rows:
-            drawings.append(difference_chart(f"{name}: {leading}, {shown[0].setting}", rows, text=words.change))
-    return Section(
-        key="slices",
-        title="By group",
-        note=f"{words.label} in percent by attribute, mean over a group's objects; difference from all other objects. "
-        "In brackets 95 % bootstrap intervals; a disc is filled where the interval leaves out 0.",
-        tables=tables,
-        charts=[Charts(drawings=drawings)] if drawings else [],
+        drawings += _drawing(name, [part for part in found if part.predictor == leading], words)
+    note = (
+        f"{words.label} in percent by attribute, mean over a group's objects, in brackets its 95 % bootstrap interval; "
+        "bold where it differs from that of all other objects. The charts have that difference, for the first setting; "
+        "a disc is filled where the interval leaves out 0."
     )
+    if alone:
+        note += f" All objects are of one group: {', '.join(alone)}."
+    charts = [Charts(drawings=drawings)] if drawings else []
+    return Section(key="slices", title="By group", note=note, tables=tables, charts=charts)
 
 
 def _table(name: str, found: Sequence[Slice], words: Wording) -> Table:
+    settings = list(dict.fromkeys(part.setting for part in found))
+    lines: dict[tuple[str, str], dict[str, Slice]] = {}
+    for part in found:
+        lines.setdefault((part.group, part.predictor), {})[part.setting] = part
     rows = [
         [
-            Cell(text=part.group),
-            Cell(text=part.predictor),
-            Cell(text=part.setting),
-            Cell(text=str(part.count), value=part.count),
-            Cell(text=f"{words.number(part.mean.value)} ({span(part.mean, words.number)})", value=part.mean.value),
-            Cell(text="")
-            if part.difference is None
-            else Cell(
-                text=f"{words.change(part.difference.value)} ({span(part.difference, words.change)})",
-                value=part.difference.value,
-                strong=part.difference.excludes_zero,
-            ),
+            Cell(text=group),
+            Cell(text=predictor),
+            Cell(text=str(count := max(part.count for part in parts.values())), value=count),
+            *(_cell(parts[setting], words) if setting in parts else Cell(text="") for setting in settings),
         ]
-        for part in found
+        for (group, predictor), parts in lines.items()
     ]
-    heads = ["group", "predictor", "setting", "objects", words.heading, "difference"]
-    return Table(caption=name, heads=heads, rows=rows, names=3)
+    return Table(caption=name, heads=["group", "predictor", "objects", *settings], rows=rows, names=2)
+
+
+def _cell(part: Slice, words: Wording) -> Cell:
+    text = words.number(part.mean.value)
+    if part.count > 1:
+        text += f" ({span(part.mean, words.number)})"
+    differs = part.difference is not None and part.difference.excludes_zero
+    return Cell(text=text, value=part.mean.value, strong=differs)
+
+
+def _drawing(name: str, found: Sequence[Slice], words: Wording) -> list[str]:
+    """The differences of the first setting as a chart; none where there are none."""
+    rows = [
+        Difference(
+            label=part.group,
+            value=part.difference.value,
+            low=part.difference.low,
+            high=part.difference.high,
+            good=part.difference.value > 0 if part.difference.excludes_zero else None,
+        )
+        for part in found
+        if part.setting == found[0].setting and part.difference is not None
+    ]
+    title = f"{name}: {found[0].predictor}, {found[0].setting}" if found else ""
+    return [difference_chart(title, rows, text=words.change)] if rows else []
 
 
 def span(interval: Interval, text: Format) -> str:
