@@ -12,7 +12,7 @@ import av
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -21,6 +21,8 @@ from masklet.media.video import VideoClip
 
 Frame = NDArray[np.uint8]
 """[H, W, 3] RGB."""
+
+_BT601 = 6  # AVCOL_PRI_SMPTE170M, AVCOL_TRC_SMPTE170M and AVCOL_SPC_SMPTE170M alike
 
 
 class EditedClip(Clip):
@@ -104,22 +106,24 @@ class EncodedClip(Clip):
 
 
 def _encode(clip: Clip, path: Path, crf: int) -> None:
-    """Write a clip as H.264, 4:2:0, BT.709; odd sides get a copy of their last row or column."""
+    """Write a clip as H.264, 4:2:0, BT.601; odd sides get a copy of their last row or column.
+
+    The same frames give the same bytes: one thread, and colours by OpenCV, since FFmpeg's converter lets memory beyond
+    the right edge into the last columns of some widths.
+    """
     rate = Fraction(clip.fps).limit_denominator(1001 * 4)
     with av.open(str(path), "w") as container:
-        # One thread: what is encoded must not depend on the machine.
         stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "threads": "1"})
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = clip.width + clip.width % 2, clip.height + clip.height % 2
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
-        context.color_primaries = context.color_trc = context.colorspace = 1  # BT.709
+        context.color_primaries = context.color_trc = context.colorspace = _BT601
         context.color_range = ColorRange.MPEG
         for i in range(len(clip)):
             frame = np.pad(clip[i], ((0, clip.height % 2), (0, clip.width % 2), (0, 0)), mode="edge")
-            picture = VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-            )
+            planes = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), np.uint8)
+            picture = VideoFrame.from_ndarray(planes, format="yuv420p")
             picture.pts, picture.time_base = i, 1 / rate
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
