@@ -198,7 +198,7 @@ class _Sitting:
     def _offline(self) -> Iterator[Round]:
         efforts = {target.object_id: _Effort(target.frame) for target in self._targets}
         with closing(self._predictor.open(self._video.clip(), revisit=True)) as tracking:
-            for _ in range(self._options.rounds):
+            for count in range(1, self._options.rounds + 1):
                 judge, keeper = self._judge(), Keeper()
                 worst: dict[int, tuple[float, int, Rle]] = {}
                 for frame, found in self._pass(tracking, efforts):
@@ -210,6 +210,8 @@ class _Sitting:
                 for effort in efforts.values():
                     effort.looks += 1
                 yield judge, keeper, efforts
+                if count == self._options.rounds:
+                    return
                 for number, (iou, frame, shown) in worst.items():
                     if iou < 1:
                         self._correct(tracking, frame, number, shown.decode(), efforts[number])
