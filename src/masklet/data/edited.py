@@ -108,12 +108,12 @@ class EncodedClip(Clip):
 def _encode(clip: Clip, path: Path, crf: int) -> None:
     """Write a clip as H.264, 4:2:0, BT.601; odd sides get a copy of their last row or column.
 
-    The same frames give the same bytes: one thread, and colours by OpenCV, since FFmpeg's converter lets memory beyond
-    the right edge into the last columns of some widths.
+    The same frames give the same bytes: x264's sums of floats differ between CPUs, and with AVX-512 from run to run.
     """
     rate = Fraction(clip.fps).limit_denominator(1001 * 4)
+    options = {"crf": str(crf), "threads": "1", "x264-params": "cpu-independent=1"}
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf), "threads": "1"})
+        stream = container.add_stream("libx264", rate=rate, options=options)
         assert isinstance(stream, VideoStream)
         stream.width, stream.height = clip.width + clip.width % 2, clip.height + clip.height % 2
         stream.pix_fmt = "yuv420p"
