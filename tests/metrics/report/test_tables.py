@@ -83,4 +83,4 @@ def test_many_metrics_stand_down_and_fit_into_a_terminal():
     rows = rendered([*figures, figure("nano", "mask", "id_switches", 3, 1)])
     assert ["setting", "metric", "nano", "copy", "mean of"] in rows
     assert ["mask", "measure 0", "25.0", "25.0", "3"] in rows
-    assert ["", "id switches", "3.0", "", "1"] in rows
+    assert ["", "ID switches", "3.0", "", "1"] in rows

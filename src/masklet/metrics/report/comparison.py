@@ -141,8 +141,8 @@ def comparison_page(first: StoredRun, second: StoredRun, comparison: Comparison)
             Section(
                 key="glance",
                 title="At a glance",
-                note="How much was gained or lost in points, over the objects that both runs have, with 95 % intervals of "
-                "a paired bootstrap. A disc is filled where the interval leaves out 0.",
+                note="How much was gained or lost in points, over the objects that both runs have, with 95 % intervals "
+                "of a paired bootstrap. A disc is filled where the interval leaves out 0.",
                 charts=_charts(headlines),
             ),
             Section(
