@@ -105,6 +105,14 @@ def test_a_model_is_measured_in_a_process_of_its_own(weights: Path, tmp_path: Pa
     assert {figure.metric: figure.value for figure in protocol.figures(scores)} == values
 
 
+def test_one_of_several_workers_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = PredictorSpec(name="copy", model="copy")
+    protocol = build(Job(protocol="speed", data=None, predictors=(spec,), options={}), tmp_path).protocol
+    monkeypatch.setattr("multiprocessing.parent_process", lambda: "the first one")
+    with pytest.raises(ValueError, match="one worker, got several"):
+        protocol.evaluate(protocol.units()[0])
+
+
 def test_a_video_with_too_few_frames_and_objects_is_used_again(tmp_path: Path) -> None:
     frames = [np.full((48, 64, 3), 40 * index, np.uint8) for index in range(4)]
     mask = np.zeros((48, 64), np.uint8)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from masklet import __version__
 from masklet.cli.compare import compare
-from masklet.cli.evaluate import evaluate_app
+from masklet.cli.evaluate_more import evaluate_app
 from masklet.cli.everything import everything
 from masklet.cli.info import info
 from masklet.cli.models import models

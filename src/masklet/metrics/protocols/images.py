@@ -81,9 +81,7 @@ class ImageOptions:
             if value is not None and value < least:
                 raise ValueError(f"{name} is at least {least}, got {value}")
         if self.noc_limit is not None and self.noc_limit < self.clicks:
-            raise ValueError(
-                f"the limit of NoC is at least the {self.clicks} clicks that are made, got {self.noc_limit}"
-            )
+            raise ValueError(f"noc_limit is at least the {self.clicks} clicks that are made, got {self.noc_limit}")
         _proposal_options(self.points_per_side)
 
 

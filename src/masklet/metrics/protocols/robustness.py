@@ -92,7 +92,10 @@ class RobustnessProtocol:
         options: RobustnessOptions,
     ) -> None:
         if len(videos) < 2 and options.needs_other is not None:
-            raise ValueError(f"{options.needs_other} cuts to another video, but there is only {videos[0].name}")
+            raise ValueError(
+                f"{options.needs_other} cuts to another video, but there is only {videos[0].name}: choose the other"
+                " corruptions"
+            )
         self.options = options
         self._videos = {video.name: _first(video, options.limit) for video in videos}
         self._predictors = dict(predictors)

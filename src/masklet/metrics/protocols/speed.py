@@ -102,7 +102,14 @@ class SpeedProtocol:
         ]
 
     def evaluate(self, unit: Unit) -> Sequence[Score]:
-        """Frames per second, peak memory in MB, and shares of the time where the predictor is a model."""
+        """Frames per second, peak memory in MB, and shares of the time where the predictor is a model.
+
+        Raises
+        ------
+        ValueError: in one of several workers, which would slow each other down.
+        """
+        if multiprocessing.parent_process() is not None:
+            raise ValueError("speed is measured by one worker, got several")
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as apart:
             found = apart.submit(
