@@ -11,6 +11,7 @@ import pytest
 
 from masklet.data.layouts import open_videos
 from masklet.data.sequences import AnnotatedVideo, Target
+from masklet.masks.rle import Rle
 
 STEMS = [f"{i:05d}" for i in range(5)]
 
@@ -162,6 +163,12 @@ def test_youtube_vos_videos_are_listed_and_there(youtube: Path) -> None:
     (youtube / "meta.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"meta\.json: no such file"):
         open_videos(youtube, "youtube-vos")
+
+
+def test_a_meta_file_of_something_else_makes_no_youtube_vos(youtube: Path) -> None:
+    (youtube / "meta.json").write_text('{"licence": "none"}')
+    (video,) = open_videos(youtube)  # as a palette folder
+    assert starts(video) == {1: 0, 2: 2}
 
 
 @pytest.fixture
@@ -327,3 +334,19 @@ def test_the_real_davis_set(shared: Path) -> None:
     assert (len(cows), len(cows.scored)) == (104, 102)
     assert list(cows.targets) == [Target(object_id=1, frame=0)]
     assert cows.annotations.masks(103)[1].shape == cows.frame(103).shape[:2]
+
+
+def test_real_masklets_in_the_folders_of_sav(shared: Path, tmp_path: Path, writer: Any) -> None:
+    """SA-V's published example is a JSON of the training set: its first masks, written as the test sets have them."""
+    listing = json.loads((shared / "sav_example" / "sav_000001_manual.json").read_text())
+    height, width = int(listing["video_height"]), int(listing["video_width"])
+    writer.frames(tmp_path / "JPEGImages_24fps/sav_000001", [f"{i:05d}" for i in range(9)], size=(height, width))
+    truth = [[Rle.from_coco(rle).decode() for rle in masklets[:3]] for masklets in listing["masklet"][:3]]
+    for step, masks in enumerate(truth):
+        for i, mask in enumerate(masks):
+            writer.grey(tmp_path / f"Annotations_6fps/sav_000001/{i:03d}/{4 * step:05d}.png", mask)
+    (video,) = open_videos(tmp_path)
+    assert starts(video) == {0: 0, 1: 0, 2: 0}
+    assert video.scored == (4,)
+    read = video.annotations.masks(4)
+    assert all(np.array_equal(read[i], truth[1][i]) for i in range(3))

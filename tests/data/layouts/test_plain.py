@@ -156,13 +156,22 @@ def test_palettes_that_show_reordered_indices_are_errors(palette: Path, writer: 
         picture.putpalette(colours)
         picture.save(path)
 
-    with_palette([255, 255, 255, 128, 0, 0])
-    with pytest.raises(ValueError, match=r"a/00001\.png: wrong palette: index 0, the background"):
-        open_videos(palette)[0].annotations.masks(1)
-    with_palette([0, 0, 0, 0, 128, 0])
-    with pytest.raises(ValueError, match=r"a/00001\.png: wrong palette: index 1 .* the colour of object 2"):
-        open_videos(palette)[0].annotations.masks(1)
-    for harmless in ([0, 0, 0, 236, 95, 103], [0, 0, 0, 1, 1, 1], [0, 0, 0, 128, 128, 128]):
+    for colours, message in (
+        ([0, 0, 0, 0, 128, 0], r"index 1 has \[0, 128, 0\], the colour of object 2"),
+        ([128, 0, 0, 9, 9, 90], r"index 0 has \[128, 0, 0\], the colour of object 1"),
+        ([236, 95, 103, 0, 0, 0], r"index 1 is black and index 0, the background, is \[236, 95, 103\]"),
+    ):
+        with_palette(colours)
+        with pytest.raises(ValueError, match=rf"a/00001\.png: wrong palette: {message}"):
+            open_videos(palette)[0].annotations.masks(1)
+    for harmless in (
+        [0, 0, 0, 236, 95, 103],
+        [0, 0, 0, 1, 1, 1],
+        [0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 128, 128, 128],
+        [255, 255, 255, 128, 0, 0],
+        [7, 70, 170, 200, 13, 50],
+    ):
         with_palette(harmless)
         assert open_videos(palette)[0].annotations.masks(1)[1].sum() == 36
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from masklet.masks.palette import voc_palette
-from masklet.media.images import read_header, read_mask
+from masklet.media.images import ImageHeader, read_header, read_mask
 
 Labels = NDArray[np.uint8]
 Size = tuple[int, int]
@@ -21,8 +21,8 @@ Size = tuple[int, int]
 _MODES = {"P", "L", "1"}  # as Pillow names them: palette, grey, 1-bit
 
 
-def check_label_file(path: Path, size: Size, *, colours: bool = False) -> None:
-    """Whether a file can hold labels of a video of `size` (height, width), from its header only.
+def check_label_file(path: Path, size: Size, *, colours: bool = False) -> ImageHeader:
+    """The header of a file that can hold labels of a video of `size` (height, width).
 
     Parameters
     ----------
@@ -41,6 +41,7 @@ def check_label_file(path: Path, size: Size, *, colours: bool = False) -> None:
         raise ValueError(
             f"{path}: expected a mask of {size[1]}x{size[0]} (width x height), got {header.width}x{header.height}"
         )
+    return header
 
 
 def read_labels(path: Path, size: Size, *, colours: bool = False) -> Labels:
@@ -53,9 +54,10 @@ def read_labels(path: Path, size: Size, *, colours: bool = False) -> Labels:
     ValueError: as `check_label_file`, a file that cannot be decoded, or a palette that shows that its indices are no
         object ids (an image editor re-ordered them).
     """
-    check_label_file(path, size, colours=colours)
+    header = check_label_file(path, size, colours=colours)
     labels = read_mask(path)
-    _check_palette(path, labels)
+    if header.mode == "P":
+        _check_palette(path, labels)
     return labels
 
 
@@ -74,20 +76,21 @@ def mask_of(path: Path, labels: Labels) -> NDArray[np.bool_]:
 
 
 def _check_palette(path: Path, labels: Labels) -> None:
-    """Data sets colour their objects differently, so only two things are surely wrong: a background that is not black,
-    and an object in the colour that DAVIS or VOC give to another one."""
+    """Data sets and tools colour objects as they like, so only two things show that an editor re-ordered the indices:
+    one has the colour that VOC and DAVIS give to another object, or black is an object and not the background."""
     with Image.open(path) as picture:
-        if picture.mode != "P":
-            return
         palette = np.array(picture.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
-    if len(palette) and palette[0].any() and not labels.all():
-        raise ValueError(f"{path}: wrong palette: index 0, the background, is {palette[0].tolist()}, not black")
-    for index in values_of(labels):
-        if index >= len(palette) or len(set(palette[index].tolist())) == 1:  # greys are ramps of the index
+    for index in [0, *values_of(labels)]:
+        if index >= len(palette):
             continue
-        owner = np.flatnonzero((voc_palette() == palette[index]).all(axis=1))
-        if owner.size and owner[0] != index:
+        colour = palette[index].tolist()
+        owner = np.flatnonzero((voc_palette() == colour).all(axis=1))
+        if len(set(colour)) > 1 and owner.size and owner[0] != index:  # greys are ramps of the index
             raise ValueError(
-                f"{path}: wrong palette: index {index} has {palette[index].tolist()}, the colour of object {owner[0]}; "
+                f"{path}: wrong palette: index {index} has {colour}, the colour of object {owner[0]}; "
                 "are the indices object ids?"
+            )
+        if index and not any(colour) and palette[0].any():
+            raise ValueError(
+                f"{path}: wrong palette: index {index} is black and index 0, the background, is {palette[0].tolist()}"
             )

@@ -53,7 +53,7 @@ def open_youtube_vos(root: Path, split: str | None) -> list[AnnotatedVideo]:
 
 def has_meta(root: Path) -> bool:
     """Whether a folder has the `meta.json` of this data set: objects with categories."""
-    if not (root / META).is_file():
+    if not (root / META).is_file() or "videos" not in _read_json(root / META):
         return False
     objects = next(iter(_videos(root / META).values()), {})
     return any("category" in entry for entry in objects.values())
