@@ -118,8 +118,9 @@ def execute(
     """
     import torch
 
+    from masklet.metrics.report.page import write_report
     from masklet.metrics.report.tables import figures_table
-    from masklet.metrics.run import build, pin, run
+    from masklet.metrics.run import REPORT, RESULTS, ROWS, build, pin, run
 
     if resume and overwrite:
         raise ValueError("expected --resume or --overwrite, not the two together")
@@ -152,7 +153,11 @@ def execute(
         console.print("stopped; the same command with --resume goes on")
         return 130
     console.print(figures_table(results.figures, f"{job.protocol}: {job.data or ''}"))
-    console.print(f"results  {output}", markup=False)
+    page = output / REPORT
+    with console.status("report"):
+        write_report(output, page)
+    for what, where in (("figures", output / RESULTS), ("rows", output / ROWS), ("page", page)):
+        console.print(f"{what:<8} {where}", markup=False)
     return 0
 
 

@@ -30,13 +30,8 @@ from masklet.metrics.protocols.base import EvaluationProtocol, Unit
 from masklet.metrics.results import Figure, Score, figures, object_means
 from masklet.metrics.workers import Setup, in_processes, in_turn
 
-JOURNAL, RESULTS, ROWS, TIMINGS, PREDICTIONS = (
-    "units.jsonl",
-    "results.json",
-    "results.csv",
-    "timings.csv",
-    "predictions",
-)
+JOURNAL, RESULTS, ROWS, TIMINGS = "units.jsonl", "results.json", "results.csv", "timings.csv"
+PREDICTIONS, REPORT = "predictions", "report.html"
 COLUMNS = tuple(field.name for field in fields(Score))
 
 Progress = Callable[[int, int], None]
@@ -165,7 +160,7 @@ def _prepare(folder: Path, manifest: Manifest, *, resume: bool, overwrite: bool)
         if different:
             raise ValueError(f"{folder} holds another run: its manifest differs in {', '.join(different)}")
         return
-    for name in (MANIFEST, JOURNAL, RESULTS, ROWS, TIMINGS):
+    for name in (MANIFEST, JOURNAL, RESULTS, ROWS, TIMINGS, REPORT):
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / PREDICTIONS, ignore_errors=True)
     _write_json(path, manifest.to_json())
