@@ -148,13 +148,13 @@ def statistics(values: Sequence[float]) -> Statistics:
 class _Pair:
     """Two masks within a box around both, in strips: [2, p, s] bytes, of which bit k is the row k * p + its own."""
 
-    bytes: Strips
+    strips: Strips
     height: int
     width: int
     radius: int
 
     def region_similarity(self) -> float:
-        predicted, truth = self._inside(self.bytes.copy())
+        predicted, truth = self._inside(self.strips.copy())
         return _count(predicted & truth) / _count(predicted | truth)
 
     def boundary_accuracy(self) -> float:
@@ -169,14 +169,14 @@ class _Pair:
 
     def _outlines(self) -> Strips:
         """Pixels that differ from their right, lower or lower right neighbour."""
-        here = self.bytes
+        here = self.strips
         below = self._framed(here, 1)[:, 2:]
         outlines = here ^ below
         outlines[..., :-1] |= (here[..., :-1] ^ here[..., 1:]) | (here[..., :-1] ^ below[..., 1:])
         return self._inside(outlines)
 
     def _dilated(self, edges: Strips) -> Strips:
-        """`edges` dilated by a disk: the union of its rows, of which each is at least as wide as the one above it."""
+        """`edges` dilated by a disk, row by row of it, from the outermost and narrowest to the middle."""
         _, rows, stride = edges.shape
         # Runs of `length` pixels that begin at an edge pixel: what is to its left is reached by shifting them.
         runs = self._framed(edges, self.radius).reshape(2, -1)
@@ -197,7 +197,7 @@ class _Pair:
         return near.reshape(edges.shape)
 
     def _framed(self, strips: Strips, rows: int) -> Strips:
-        """With the last `rows` rows of the strip above put before each strip, and the first of that below after it."""
+        """Each strip between the last `rows` rows of the strip above it and the first of the strip below."""
         length = strips.shape[1]
         framed = np.empty((2, length + 2 * rows, strips.shape[2]), np.uint8)
         framed[:, rows:-rows] = strips
@@ -236,7 +236,7 @@ def _packed(predicted: Masks, truth: Masks, radius: int) -> _Pair | None:
         target[:height, :width] = mask[y0:y1, x0:x1]
     room[:, height] = room[:, height - 1]
     room[:, :, width] = room[:, :, width - 1]
-    return _Pair(bytes=_folded(room.reshape(2, STRIPS, length, stride)), height=height, width=width, radius=radius)
+    return _Pair(strips=_folded(room.reshape(2, STRIPS, length, stride)), height=height, width=width, radius=radius)
 
 
 def _folded(strips: Strips) -> Strips:
