@@ -50,6 +50,7 @@ def test_coco_objects_without_crowds(coco: Path) -> None:
     assert picture.mask(7)[4, 4]
     assert int(picture.mask(3).sum()) == 64
     assert picture.ignored(3) is None
+    assert picture.files() == [picture.path]
     with pytest.raises(KeyError):
         picture.mask(4)
 
@@ -123,6 +124,8 @@ def test_masks_of_one_or_many_objects(masks: Path) -> None:
     assert b.ignored(1) is None
     assert b.mask(1)[4, 3]
     assert c.object_ids == (2, 10)
+    names = [[path.name for path in picture.files()] for picture in (a, b, c)]
+    assert names == [["a.jpg", "a.png"], ["b.jpg", "b.png"], ["c.jpg", "2.png", "010.png"]]
     assert (c.mask(2) & c.mask(10)).sum() == 18
 
 
@@ -184,6 +187,7 @@ def test_grey_masks_have_pixels_that_do_not_count(tmp_path: Path, writer: Any, l
     writer.grey(tmp_path / outlines / f"sheep{suffix}", np.repeat(writer.box((255, 2))[..., None], 3, axis=2))
     llama, sheep = open_pictures(tmp_path, layout)
     assert llama.areas == {1: 36}
+    assert [path.name for path in llama.files()] == ["llama.jpg", f"llama{suffix}"]
     unsure = llama.ignored(1)
     assert unsure is not None
     assert unsure.sum() == 36

@@ -33,6 +33,10 @@ class Regions(Protocol):
         """[H, W] bool, the pixels that do not count for this object; None where all of them do."""
         ...
 
+    def files(self) -> list[Path]:
+        """The mask files; none where the masks came with the list of pictures (COCO)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedPicture:
@@ -69,6 +73,10 @@ class AnnotatedPicture:
         self.areas[object_id]
         return self.regions.ignored(object_id)
 
+    def files(self) -> list[Path]:
+        """The picture and its mask files, for checksums."""
+        return [self.path, *self.regions.files()]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RleRegions:
@@ -81,6 +89,9 @@ class RleRegions:
 
     def ignored(self, object_id: int) -> Mask | None:  # noqa: ARG002
         return None
+
+    def files(self) -> list[Path]:
+        return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +109,9 @@ class LabelRegions:
     def ignored(self, object_id: int) -> Mask | None:  # noqa: ARG002
         return None if self.void is None else read_labels(self.path, self.size) == self.void
 
+    def files(self) -> list[Path]:
+        return [self.path]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GreyRegions:
@@ -113,6 +127,9 @@ class GreyRegions:
         unsure = read_grey(self.paths[object_id], self.size) == UNSURE
         return unsure if unsure.any() else None
 
+    def files(self) -> list[Path]:
+        return list(self.paths.values())
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectFileRegions:
@@ -126,6 +143,9 @@ class ObjectFileRegions:
 
     def ignored(self, object_id: int) -> Mask | None:  # noqa: ARG002
         return None
+
+    def files(self) -> list[Path]:
+        return list(self.paths.values())
 
 
 def read_grey(path: Path, size: Size) -> NDArray[np.uint8]:
