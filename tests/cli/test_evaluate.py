@@ -78,11 +78,14 @@ def test_a_manifest_is_run_again_and_checked_before(cli: Cli, data: Path, weight
 
 
 def test_predictions_of_another_tool_are_scored_alone(cli: Cli, data: Path, tmp_path: Path) -> None:
-    code, out, _ = cli("evaluate", "vos", data, "--predictions", data / "Annotations", "-o", tmp_path / "run")
+    truth = data / "Annotations"
+    code, out, _ = cli(
+        *("evaluate", "vos", data, "--predictions", truth, "--predictions", f"same={truth}", "-o", tmp_path / "run")
+    )
     assert code == 0
     found = figures(tmp_path / "run")
-    assert {key[:2] for key in found} == {("Annotations", "files")}
-    assert found["Annotations", "files", "J&F"] == 1.0
+    assert {key[:2] for key in found} == {("Annotations", "files"), ("same", "files")}
+    assert found["Annotations", "files", "J&F"] == found["same", "files", "J&F"] == 1.0
     assert "100.0" in out
     code, _, err = cli("evaluate", "vos", data, "--predictions", data / "JPEGImages", "-o", tmp_path / "other")
     assert code == 2
@@ -109,6 +112,7 @@ def test_interactive(cli: Cli, data: Path, weights: Path, tmp_path: Path) -> Non
         (("vos", "{data}", "--predictor", "copy", "--predictor", "copy"), "two predictors are called 'copy'"),
         (("vos", "{data}", "--predictor", "copy", "--prompt", "click-2"), "click-2"),
         (("vos", "{data}/nothing", "--predictor", "copy"), "no such folder"),
+        (("vos", "{data}", "--predictions", "{data}/a", "--predictions", "{data}/b/a"), "are called 'a'"),
         (("vos", "{data}", "--predictor", "copy", "--layout", "davis2020"), "davis2020"),
         (("vos", "{data}", "--predictor", "copy", "--device", "cuda:77"), "cuda:77"),
         (("vos", "{data}", "--predictor", "copy", "--workers", "0"), "at least one worker"),

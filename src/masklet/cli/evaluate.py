@@ -81,11 +81,11 @@ def vos(
     ] = ("mask",),
     predictor: PredictorOption = None,
     predictions: Annotated[
-        list[Path] | None,
+        list[str] | None,
         Parameter(
             group=DATA_GROUP,
-            help="A folder of masks that another tool wrote, in DAVIS or SA-V layout; may be given several times."
-            " Only these are scored, unless --predictor is given too.",
+            help="A folder of masks that another tool wrote, in DAVIS or SA-V layout (NAME=FOLDER calls it NAME); may"
+            " be given several times. Only these are scored, unless --predictor is given too.",
             negative="",
         ),
     ] = None,
@@ -126,11 +126,13 @@ def vos(
 
     chosen = predictor if predictor is not None else [] if predictions else BASELINES_AND_NANO
     folders: dict[str, str] = {}
-    for folder in predictions or []:
-        name = folder.resolve().name
+    for text in predictions or []:
+        name, given, folder = text.partition("=")
+        if not given or Path(text).is_dir():
+            name, folder = Path(text).resolve().name, text
         if name in folders:
             raise ValueError(f"two folders of predictions are called {name!r}: {folders[name]} and {folder}")
-        folders[name] = str(folder)
+        folders[name] = folder
     job = Job(
         protocol="vos",
         data=str(data),
