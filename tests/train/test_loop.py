@@ -6,6 +6,7 @@ import json
 import math
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,27 @@ import pytest
 import torch
 
 from masklet.data.samples import Sample
+from masklet.model.checkpoints import load
 from masklet.model.configs import ModelConfig
-from masklet.train.batches import Batch, Sources, ahead, draw_batch
-from masklet.train.config import Recipe, Stage
-from masklet.train.loop import learning_rate_factor, save_atomically, train
+from masklet.model.sam2 import Sam2, build
+from masklet.train.batches import Batch, Part, Sources, ahead, draw_batches
+from masklet.train.config import (
+    Cosine,
+    Level,
+    Lora,
+    LossWeights,
+    Optimiser,
+    Prompting,
+    Recipe,
+    ReciprocalSqrt,
+    Segment,
+    Stage,
+    Validation,
+)
+from masklet.train.distributed import Sharding, world
+from masklet.train.loop import save_atomically, train
+
+FEW = Prompting(first_frames=(1, 1), corrections=(0, 1), corrected_clicks=(1, 1))
 
 
 def nothing(_: object) -> None:
@@ -25,12 +43,20 @@ def nothing(_: object) -> None:
 
 def stage(steps: int, size: int = 64) -> Stage:
     return Stage(
-        steps=steps, size=size, clip_share=0.5, real_share=0.5, clips=1, length=3, stills=2, objects=2, rounds=2
+        steps=steps, size=size, clip_share=0.5, real_share=0.5, clips=2, length=3, stills=2, objects=2, prompting=FEW
     )
 
 
 def recipe(config: ModelConfig, *stages: Stage) -> Recipe:
-    return Recipe(name="test", model=config, stages=stages, warm_up=2, cool_down=6, frozen_stages=1, save_every=2)
+    return Recipe(
+        name="test",
+        model=config,
+        stages=stages,
+        objective=Segment(losses=LossWeights(cross_entropy=1.0, focal=0.0, answers="mean")),
+        optimiser=Optimiser(rate=6e-4, trunk_rate=8e-5, clip_norm=1.0, frozen=(r"encoder\.trunk\.stem\..*",)),
+        schedule=Level(warm_up=2, cool_down=6),
+        save_every=2,
+    )
 
 
 def lines(folder: Path) -> list[dict]:
@@ -48,13 +74,27 @@ def test_stages_follow_each_other(tiny: ModelConfig) -> None:
         recipe(tiny)
 
 
-def test_learning_rate_rises_then_falls_to_zero(tiny: ModelConfig) -> None:
-    plan = recipe(tiny, stage(12))
-    factors = [learning_rate_factor(step, plan) for step in range(13)]
+def test_the_rate_rises_is_level_and_falls_to_zero() -> None:
+    factors = [Level(warm_up=2, cool_down=6).factor(step, 12) for step in range(13)]
     assert factors[:7] == [0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     assert factors[9] == pytest.approx(0.5)
     assert factors[12] == pytest.approx(0.0)
     assert factors[2:] == sorted(factors[2:], reverse=True)
+
+
+def test_cosine_ends_at_its_floor() -> None:
+    schedule = Cosine(warm_up=0, floor=0.1)
+    assert schedule.factor(0, 100) == 1
+    assert schedule.factor(50, 100) == pytest.approx(0.55)
+    assert schedule.factor(100, 100) == pytest.approx(0.1)
+
+
+def test_reciprocal_root_by_hand() -> None:
+    schedule = ReciprocalSqrt(warm_up=100, cool_down=500, timescale=1000)
+    assert schedule.factor(49, 10_000) == pytest.approx(0.5)
+    assert schedule.factor(100, 10_000) == 1
+    assert schedule.factor(3100, 10_000) == pytest.approx(0.5)  # sqrt(1000 / 4000)
+    assert schedule.factor(9750, 10_000) == pytest.approx(0.5 * (1000 / 10_650) ** 0.5)
 
 
 def test_an_interrupted_run_ends_where_an_unbroken_one_does(
@@ -96,10 +136,19 @@ def test_a_failed_save_leaves_the_old_checkpoint(tmp_path: Path) -> None:
     assert torch.load(path, weights_only=True) == {"step": 1}
 
 
-def test_batches_follow_from_seed_and_step(sources: Sources) -> None:
-    first, again = (draw_batch(sources, stage(1), 7, 3) for _ in range(2))
-    assert torch.equal(first.images, again.images)
-    assert not torch.equal(first.images, draw_batch(sources, stage(1), 8, 3).images)
+def test_samples_follow_from_seed_step_and_number(sources: Sources) -> None:
+    [whole] = draw_batches(sources, stage(1), 7, 3)
+    [again] = draw_batches(sources, stage(1), 7, 3)
+    assert torch.equal(whole.images, again.images)
+    [other] = draw_batches(sources, stage(1), 8, 3)
+    assert whole.images.shape != other.images.shape or not torch.equal(whole.images, other.images)
+    shares = [draw_batches(sources, stage(1), 7, 3, Part(rank, 2))[0] for rank in range(2)]
+    assert torch.equal(torch.cat([share.images for share in shares]), whole.images)
+    assert [seat for share in shares for seat in share.seats] == list(whole.seats)
+    parts = draw_batches(sources, stage(1), 7, 3, Part(accumulate=2))
+    assert torch.equal(torch.cat([part.images for part in parts]), whole.images)
+    with pytest.raises(ValueError, match="do not go round 3 processes"):
+        draw_batches(sources, stage(1), 7, 3, Part(0, 3))
 
 
 def test_the_loader_hands_over_batches_in_order_and_its_errors(sources: Sources) -> None:
@@ -109,7 +158,7 @@ def test_the_loader_hands_over_batches_in_order_and_its_errors(sources: Sources)
         if step == 4:
             raise OSError("the disk is gone")
         made.append(step)
-        return draw_batch(sources, stage(1), 1, step)
+        return draw_batches(sources, stage(1), 1, step)[0]
 
     batches = ahead(make, 2, 6, depth=1)
     next(batches)
@@ -117,6 +166,68 @@ def test_the_loader_hands_over_batches_in_order_and_its_errors(sources: Sources)
     with pytest.raises(OSError, match="disk is gone"):
         next(batches)
     assert made == [2, 3]
+
+
+def test_working_a_step_through_in_parts_changes_nothing(tiny: ModelConfig, sources: Sources, tmp_path: Path) -> None:
+    plan = recipe(tiny, stage(3))
+    train(plan, sources, tmp_path / "whole", prepare=nothing)
+    train(replace(plan, accumulate=2), sources, tmp_path / "parts", prepare=nothing)
+    whole, parts = ([line["loss"] for line in lines(tmp_path / name)] for name in ("whole", "parts"))
+    assert parts == pytest.approx(whole, rel=2e-3)
+
+
+def test_the_best_weights_are_kept_and_patience_ends(tiny: ModelConfig, sources: Sources, tmp_path: Path) -> None:
+    plan = replace(recipe(tiny, stage(12)), validation=Validation(every=2, watch="score", patience=2))
+    given = iter([0.2, 0.6, 0.5, 0.4, 0.9])
+    judged: list[Sam2] = []
+
+    def validate(model: Sam2) -> dict[str, float]:
+        judged.append(model)
+        return {"score": next(given)}
+
+    train(plan, sources, tmp_path, prepare=nothing, validate=validate)
+    assert len(judged) == 4  # two after the best without a better one
+    best = load(tmp_path / "best.safetensors")
+    assert all(torch.equal(value, best.state_dict()[name]) for name, value in judged[1].state_dict().items())
+    found = [line["validation"]["score"] for line in lines(tmp_path) if "validation" in line]
+    assert found == [0.2, 0.6, 0.5, 0.4]
+    assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 8
+
+
+@pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"checkpointing": True}, {"lora": Lora(rank=2)}])
+def test_precision_checkpointing_and_low_rank_updates_train(
+    tiny: ModelConfig, sources: Sources, tmp_path: Path, changes: dict
+) -> None:
+    plan = recipe(tiny, stage(2))
+    if "lora" in changes:
+        changes = {"optimiser": replace(plan.optimiser, frozen=(), **changes)}
+    train(plan, sources, tmp_path / "plain", prepare=nothing)
+    train(replace(plan, **changes), sources, tmp_path / "changed", prepare=nothing)
+    plain, changed = ([line["loss"] for line in lines(tmp_path / name)] for name in ("plain", "changed"))
+    assert changed == pytest.approx(plain, rel=0.05)
+    assert load(tmp_path / "changed" / "weights.safetensors").state_dict().keys() == build(tiny).state_dict().keys()
+
+
+@pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
+def test_two_processes_learn_what_one_learns(
+    tiny: ModelConfig, sources: Sources, tmp_path: Path, sharding: Sharding
+) -> None:
+    plan = recipe(tiny, stage(3))
+    train(plan, sources, tmp_path / "one", prepare=nothing)
+    torch.multiprocessing.spawn(_one_of_two, (plan, sources, tmp_path / "two", sharding), nprocs=2)
+    one, two = ([line["loss"] for line in lines(tmp_path / name)] for name in ("one", "two"))
+    assert two == pytest.approx(one, rel=2e-3)
+    a, b = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("one", "two"))
+    assert a["model"].keys() == b["model"].keys()
+    for name, value in a["model"].items():
+        torch.testing.assert_close(b["model"][name], value, atol=5e-3, rtol=1e-2)
+
+
+def _one_of_two(rank: int, plan: Recipe, sources: Sources, folder: Path, sharding: Sharding) -> None:
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29533"}
+    torch.set_num_threads(1)
+    with world(torch.device("cpu"), sharding) as joined:
+        train(plan, sources, folder, prepare=nothing, world=joined)
 
 
 @pytest.mark.slow

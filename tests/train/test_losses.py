@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from masklet.train.config import LossWeights
-from masklet.train.losses import cross_entropy, decoder_loss, dice, focal, true_iou
+from masklet.train.losses import answer_loss, cross_entropy, dice, focal, true_iou
+
+PLAIN = LossWeights(cross_entropy=1.0, focal=0.0)
 
 # One object, a 1x2 grid, target (1, 0); logits of probabilities (0.8, 0.4).
 TARGET = torch.tensor([[[[1.0, 0.0]]]])
@@ -47,10 +49,8 @@ def two_candidates() -> tuple[torch.Tensor, torch.Tensor]:
 def test_only_the_best_candidate_is_supervised() -> None:
     logits, target = two_candidates()
     iou = torch.tensor([[0.0, 1.0]], requires_grad=True)
-    loss = decoder_loss(
-        logits, iou, torch.zeros(1, 1), targets=target, present=torch.tensor([True]), weights=LossWeights()
-    )
-    loss.total.backward()
+    loss = answer_loss(logits, iou, torch.zeros(1, 1), targets=target, present=torch.tensor([True]), weights=PLAIN)
+    loss.total.sum().backward()
     assert logits.grad is not None
     assert not logits.grad[0, 0].any()
     assert logits.grad[0, 1].any()
@@ -63,10 +63,10 @@ def test_an_absent_object_only_trains_the_object_score() -> None:
     logits, target = two_candidates()
     iou = torch.full((1, 2), 0.5, requires_grad=True)
     score = torch.tensor([[2.0]], requires_grad=True)
-    loss = decoder_loss(
-        logits, iou, score, targets=torch.zeros_like(target), present=torch.tensor([False]), weights=LossWeights()
+    loss = answer_loss(
+        logits, iou, score, targets=torch.zeros_like(target), present=torch.tensor([False]), weights=PLAIN
     )
-    loss.total.backward()
+    loss.total.sum().backward()
     assert logits.grad is not None
     assert iou.grad is not None
     assert not logits.grad.any()
@@ -74,29 +74,27 @@ def test_an_absent_object_only_trains_the_object_score() -> None:
     assert loss.total.item() == pytest.approx(math.log(1 + math.exp(2)))
 
 
-def test_the_mean_is_over_all_objects() -> None:
+def test_objects_are_judged_one_by_one() -> None:
     logits, target = two_candidates()
-    weights = LossWeights(visible=0.0)
-    one = decoder_loss(
-        logits, torch.zeros(1, 2), torch.zeros(1, 1), targets=target, present=torch.tensor([True]), weights=weights
-    )
-    twice = decoder_loss(
+    losses = answer_loss(
         logits.repeat(2, 1, 1, 1),
         torch.zeros(2, 2),
         torch.zeros(2, 1),
         targets=target.repeat(2, 1, 1, 1),
         present=torch.tensor([True, False]),
-        weights=weights,
+        weights=LossWeights(visible=0.0),
     )
-    assert twice.total.item() == pytest.approx(one.total.item() / 2)
+    assert losses.total.shape == (2,)
+    assert losses.total[0] > 0
+    assert losses.total[1] == 0
 
 
 def test_focal_weight_adds_its_term() -> None:
     base, focused = (
-        decoder_loss(
+        answer_loss(
             LOGITS, torch.zeros(1, 1), torch.zeros(1, 1), targets=TARGET, present=torch.tensor([True]), weights=weights
         ).parts["pixel"]
-        for weights in (LossWeights(), LossWeights(cross_entropy=0.0, focal=20.0))
+        for weights in (PLAIN, LossWeights())
     )
     assert base.item() == pytest.approx(cross_entropy(LOGITS, TARGET).item())
     assert focused.item() == pytest.approx(20 * focal(LOGITS, TARGET).item())

@@ -21,7 +21,7 @@ def cell_of(spot: np.ndarray) -> tuple[int, int]:
 def test_first_clicks_lie_in_the_mask() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
-        coordinates, labels = first_clicks(rng, disk()[None])
+        coordinates, labels = first_clicks([rng], disk()[None])
         assert coordinates.shape == (1, 1, 2)
         assert labels.tolist() == [[1]]
         assert disk()[cell_of(coordinates[0, 0])]
@@ -33,11 +33,11 @@ def test_a_click_into_nothing_goes_to_the_middle() -> None:
 
 def test_boxes_stay_within_their_noise() -> None:
     rng = np.random.default_rng(0)
-    exact, labels = noisy_boxes(rng, disk()[None], noise=0.0)
+    exact, labels = noisy_boxes([rng], disk()[None], noise=0.0)
     assert labels.tolist() == [[2, 3]]
     assert exact.tolist() == [[[40.0, 16.0], [76.0, 52.0]]]
     for _ in range(50):
-        noisy, _ = noisy_boxes(rng, disk()[None])
+        noisy, _ = noisy_boxes([rng], disk()[None])
         assert abs(noisy - exact).max() <= 0.1 * 36 + 1e-4
 
 
@@ -46,15 +46,15 @@ def test_corrections_point_at_errors() -> None:
     truth = disk()[None]
     missing, superfluous = np.zeros_like(truth), np.ones_like(truth)
     for _ in range(30):
-        coordinates, labels = corrections(rng, truth, missing, from_truth=0.0)
+        coordinates, labels = corrections([rng], truth, missing, from_truth=0.0)
         assert labels.item() == 1
         assert truth[0][cell_of(coordinates[0, 0])]
-        coordinates, labels = corrections(rng, truth, superfluous, from_truth=0.0)
+        coordinates, labels = corrections([rng], truth, superfluous, from_truth=0.0)
         assert labels.item() == 0
         assert not truth[0][cell_of(coordinates[0, 0])]
 
 
 @pytest.mark.parametrize(("truth", "label"), [(disk(), 1), (np.zeros((24, 24), bool), 0)])
 def test_a_perfect_mask_is_confirmed(truth: np.ndarray, label: int) -> None:
-    _, labels = corrections(np.random.default_rng(0), truth[None], truth[None])
+    _, labels = corrections([np.random.default_rng(0)], truth[None], truth[None])
     assert labels.item() == label

@@ -10,7 +10,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,13 +22,16 @@ from masklet.data.samples import Sample, Source
 from masklet.model.sam2 import MEAN, STD
 from masklet.train.config import Stage
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """Samples of equal length as tensors.
 
     `images` [B * T, 3, S, S] normalised; `masks` [O, T, S, S] bool; `shares` [O, T, S/4, S/4] the part of each stride-4
-    cell that the object covers; `present` [O, T] bool; `owner` [O] the clip of each object.
+    cell that the object covers; `present` [O, T] bool; `owner` [O] the clip of each object; `seats`: of each object the
+    number of its sample in the step, and its own within the sample.
     """
 
     images: Tensor
@@ -35,11 +39,18 @@ class Batch:
     shares: Tensor
     present: Tensor
     owner: Tensor
+    seats: tuple[tuple[int, int], ...]
     length: int
 
+    def to(self, device: torch.device) -> Batch:
+        """The same on another device."""
+        moved = {name: getattr(self, name).to(device) for name in ("images", "masks", "shares", "present", "owner")}
+        return replace(self, **moved)
 
-def collate(samples: Sequence[Sample]) -> Batch:
-    """Stack samples of one length and size."""
+
+def collate(samples: Sequence[Sample], numbers: Sequence[int] | None = None) -> Batch:
+    """Stack samples of one length and size; `numbers` are theirs in the step (default: 0, 1, ...)."""
+    numbers = range(len(samples)) if numbers is None else numbers
     frames = torch.from_numpy(np.concatenate([sample.frames for sample in samples]))
     images = frames.permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last)
     mean, std = (torch.tensor(v).mul(255).view(1, 3, 1, 1) for v in (MEAN, STD))
@@ -49,7 +60,13 @@ def collate(samples: Sequence[Sample]) -> Batch:
     present = torch.from_numpy(np.concatenate([sample.present for sample in samples]))
     shares = F.avg_pool2d(masks.float(), 4)
     return Batch(
-        images=images, masks=masks, shares=shares, present=present, owner=owner, length=samples[0].frames.shape[0]
+        images=images,
+        masks=masks,
+        shares=shares,
+        present=present,
+        owner=owner,
+        seats=tuple((n, k) for n, sample in zip(numbers, samples, strict=True) for k in range(len(sample.masks))),
+        length=samples[0].frames.shape[0],
     )
 
 
@@ -62,24 +79,53 @@ class Sources:
     real: Source
 
 
-def draw_batch(sources: Sources, stage: Stage, seed: int, step: int) -> Batch:
-    """The batch of optimiser step `step`."""
-    rng = np.random.default_rng([seed, 0, step])
-    if rng.random() >= stage.clip_share:
-        return collate([sources.stills.sample(rng, 1, stage.size, stage.objects) for _ in range(stage.stills)])
-    samples: list[Sample] = []
-    for _ in range(stage.clips):
-        source = sources.real if rng.random() < stage.real_share else sources.synthetic
-        samples.append(source.sample(rng, stage.length, stage.size, stage.objects))
-    return collate(samples)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of every step's samples that one process works through: each `of`-th one, from `index` on.
+
+    It does so in `accumulate` batches.
+    """
+
+    index: int = 0
+    of: int = 1
+    accumulate: int = 1
 
 
-def ahead(make: Callable[[int], Batch], start: int, stop: int, depth: int = 4) -> Generator[Batch]:
+def draw_batches(sources: Sources, stage: Stage, seed: int, step: int, part: Part | None = None) -> list[Batch]:
+    """What one process does in optimiser step `step`; samples follow from their number in it, not from who draws them.
+
+    Raises
+    ------
+    ValueError: fewer samples than batches of all processes.
+    """
+    part = part or Part()
+    clips = np.random.default_rng([seed, 0, step]).random() < stage.clip_share
+    count = stage.clips if clips else stage.stills
+    if count < part.of * part.accumulate:
+        what = "clips" if clips else "stills"
+        raise ValueError(f"{count} {what} a step do not go round {part.of} processes x {part.accumulate} batches")
+    mine = range(part.index, count, part.of)
+    batches: list[Batch] = []
+    for start in range(part.accumulate):
+        numbers = mine[start :: part.accumulate]
+        batches.append(collate([_sample(sources, stage, seed, step, n, clips=clips) for n in numbers], numbers))
+    return batches
+
+
+def _sample(sources: Sources, stage: Stage, seed: int, step: int, number: int, *, clips: bool) -> Sample:
+    rng = np.random.default_rng([seed, 0, step, number])
+    if not clips:
+        return sources.stills.sample(rng, 1, stage.size, stage.objects)
+    source = sources.real if rng.random() < stage.real_share else sources.synthetic
+    return source.sample(rng, stage.length, stage.size, stage.objects)
+
+
+def ahead(make: Callable[[int], T], start: int, stop: int, depth: int = 4) -> Generator[T]:
     """`make(start)`, ..., `make(stop - 1)`, prepared in a thread up to `depth` ahead; its error is raised here."""
-    ready: queue.Queue[Batch | BaseException] = queue.Queue(depth)
+    ready: queue.Queue[T | BaseException] = queue.Queue(depth)
     closing = threading.Event()
 
-    def put(item: Batch | BaseException) -> bool:
+    def put(item: T | BaseException) -> bool:
         while not closing.is_set():
             try:
                 ready.put(item, timeout=0.2)

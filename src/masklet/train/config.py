@@ -1,22 +1,71 @@
-"""What a training run is made of, as frozen values."""
+"""What a training run is made of, as frozen values.
+
+The defaults are those of the published model where it has one (SAM 2, arXiv 2408.00714, appendix D.2 and the released
+training code); a recipe says where it differs.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import Literal
 
 from masklet.model.configs import ModelConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossWeights:
-    """Weights of the loss terms; `cross_entropy` and `focal` are two forms of the per-pixel term."""
+    """Weights of the loss terms; `cross_entropy` and `focal` are two forms of the per-pixel term.
 
-    cross_entropy: float = 1.0
-    focal: float = 0.0
+    The loss of an object is the sum of its answers' losses (`answers="sum"`, as published), or their mean.
+    """
+
+    cross_entropy: float = 0.0
+    focal: float = 20.0
     dice: float = 1.0
     iou: float = 1.0
     visible: float = 1.0
+    answers: Literal["sum", "mean"] = "sum"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompting:
+    """How the simulated user prompts a clip; ranges are inclusive and drawn uniformly.
+
+    Attributes
+    ----------
+    mask_share: probability that a clip's first prompt is the mask.
+    box_share: probability that it is a box; else it is a click. On stills, where a mask would be the answer, the two
+        keep their proportion.
+    first_frames: how many frames get first prompts: frame 0 and random others that show all objects.
+    corrections: clicks that follow a first click or box, each on what is still wrong.
+    corrected_share: probability that tracked frames of a clip are corrected.
+    corrected_frames: how many are, then.
+    corrected_clicks: clicks on each of them.
+    from_truth: probability of a correction click anywhere in the object, instead of in the error.
+    disturbed_share: probability that a tracked mask is disturbed before it is remembered, as drift would.
+    far_share: probability that prompted frames pass for being up to 100 frames farther away than they are.
+    """
+
+    mask_share: float = 0.5
+    box_share: float = 0.25
+    first_frames: tuple[int, int] = (1, 2)
+    corrections: tuple[int, int] = (7, 7)
+    corrected_share: float = 0.5
+    corrected_frames: tuple[int, int] = (1, 1)
+    corrected_clicks: tuple[int, int] = (7, 7)
+    from_truth: float = 0.1
+    disturbed_share: float = 0.0
+    far_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (self.mask_share >= 0 and self.box_share >= 0 and self.mask_share + self.box_share <= 1):
+            raise ValueError(f"mask_share {self.mask_share:g} and box_share {self.box_share:g} are no shares of one")
+        for name, least in (("first_frames", 1), ("corrections", 0), ("corrected_frames", 1), ("corrected_clicks", 1)):
+            low, high = getattr(self, name)
+            if not least <= low <= high:
+                raise ValueError(f"{name}: expected a range that starts at {least} or above, got {low}..{high}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +78,10 @@ class Stage:
     size: side of the training image in pixels, a multiple of 32.
     clip_share: probability that a step is made of clips (else of stills).
     real_share: probability that a clip is a real one (else synthesised from stills).
-    clips, length: clips a step, and frames of each.
-    stills: pictures of a still step.
+    clips, length: clips of a step over all processes, and frames of each.
+    stills: pictures of a step over all processes.
     objects: at most so many targets of one clip or picture.
-    rounds: a still is prompted 1..rounds times (first prompt, then corrections).
+    prompting: how they are prompted.
     """
 
     steps: int
@@ -43,32 +92,191 @@ class Stage:
     length: int
     stills: int
     objects: int
-    rounds: int
+    prompting: Prompting = field(default_factory=Prompting)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """Rate at its peak from the end of the warm-up; half a cosine to zero over the last `cool_down` steps.
+
+    The level part leaves the length of a run open: it can be cut short or extended.
+    """
+
+    warm_up: int
+    cool_down: int
+
+    def factor(self, step: int, steps: int) -> float:
+        """Share of the peak rate at `step` of `steps`."""
+        progress = max(0.0, 1 - (steps - step) / self.cool_down)
+        return _warm(step, self.warm_up) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cosine:
+    """Half a cosine from the peak to `floor` of it over the whole run, after a linear warm-up."""
+
+    warm_up: int = 0
+    floor: float = 0.1
+
+    def factor(self, step: int, steps: int) -> float:
+        """Share of the peak rate at `step` of `steps`."""
+        progress = min(max(0.0, (step - self.warm_up) / max(steps - self.warm_up, 1)), 1.0)
+        return _warm(step, self.warm_up) * (self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReciprocalSqrt:
+    """Falls with the reciprocal root of the steps, linearly to zero at the end (SAM 2's image pre-training)."""
+
+    warm_up: int = 1000
+    cool_down: int = 5000
+    timescale: int = 1000
+
+    def factor(self, step: int, steps: int) -> float:
+        """Share of the peak rate at `step` of `steps`."""
+        root = math.sqrt(self.timescale / max(step - self.warm_up + self.timescale, self.timescale))
+        return _warm(step, self.warm_up) * root * min(1.0, (steps - step) / self.cool_down)
+
+
+Schedule = Level | Cosine | ReciprocalSqrt
+
+
+def _warm(step: int, steps: int) -> float:
+    return min(1.0, (step + 1) / steps) if steps else 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """Low-rank updates beside frozen linear layers (arXiv 2106.09685).
+
+    Attributes
+    ----------
+    targets: regular expressions; linear layers whose full name one of them matches get an update.
+    rank: rank of the update. alpha: it is scaled by alpha / rank.
+    """
+
+    targets: tuple[str, ...] = (r".*attn\.(qkv|q_proj|k_proj|v_proj|out_proj|proj)", r".*(to_image|to_token).*_proj")
+    rank: int = 8
+    alpha: float = 16.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimiser:
+    """AdamW: rates, decay, and what it may touch.
+
+    Attributes
+    ----------
+    rate: peak rate of all but the trunk; trunk_rate: of the trunk's last layer.
+    layer_decay: each earlier layer of the trunk has so much of the rate of the one behind it.
+    weight_decay: none on biases, norms and learned vectors.
+    clip_norm: gradients are scaled down to this norm.
+    frozen: regular expressions; parameters whose full name one of them matches keep their values.
+    lora: low-rank updates instead of full ones, in the layers that it names.
+    """
+
+    rate: float = 5e-6
+    trunk_rate: float = 3e-6
+    layer_decay: float = 0.9
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.999)
+    clip_norm: float = 0.1
+    frozen: tuple[str, ...] = ()
+    lora: Lora | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """Learn to answer prompts and to follow objects."""
+
+    losses: LossWeights = field(default_factory=LossWeights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mae:
+    """Masked auto-encoding of pictures (arXiv 2111.06377): the trunk learns to see before it learns to segment.
+
+    Attributes
+    ----------
+    mask_share: share of the patches that is hidden. patch: their side in pixels.
+    width, depth: channels and transformer blocks of the decoder, which is thrown away.
+    """
+
+    mask_share: float = 0.75
+    patch: int = 32
+    width: int = 256
+    depth: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distill:
+    """Learn to answer as a larger model does, beside the true masks.
+
+    Attributes
+    ----------
+    teacher: name or path, as `masklet.load_model` takes it.
+    features: weight of the distance between the two image embeddings, through a learned projection.
+    masks: weight of the distance between the two models' mask logits for the same prompts.
+    losses: of the true masks.
+    """
+
+    teacher: str
+    features: float = 1.0
+    masks: float = 1.0
+    losses: LossWeights = field(default_factory=LossWeights)
+
+
+Objective = Segment | Mae | Distill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """When the averaged weights are judged, which figure chooses the best of them, and when to give up.
+
+    Attributes
+    ----------
+    every: steps between two judgements.
+    watch: name of the figure that is to rise.
+    patience: the run ends after so many judgements without a new best; 0: never.
+    """
+
+    every: int = 500
+    watch: str = "J&F"
+    patience: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A whole run. Learning rates rise linearly over `warm_up` steps and fall to zero over the last `cool_down`."""
+    """A whole run.
+
+    Attributes
+    ----------
+    objective: what is learnt. stages: in their order.
+    ema: the averaged weights keep so much of themselves a step.
+    precision: of the forward pass; weights and optimiser stay float32.
+    checkpointing: trunk activations are computed again in the backward pass instead of kept.
+    accumulate: a step's samples are worked through in so many parts.
+    validation: None: the run is not judged while it goes on.
+    """
 
     name: str
     model: ModelConfig
     stages: tuple[Stage, ...]
-    losses: LossWeights = LossWeights()
-    head_rate: float = 6e-4
-    encoder_rate: float = 8e-5
-    weight_decay: float = 0.02
-    warm_up: int = 200
-    cool_down: int = 400
-    clip_norm: float = 1.0
+    objective: Objective = field(default_factory=Segment)
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    schedule: Schedule = field(default_factory=Cosine)
     ema: float = 0.999
-    frozen_stages: int = 2
-    """The stem and so many first stages of a convolutional trunk keep their initial weights."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    checkpointing: bool = False
+    accumulate: int = 1
+    validation: Validation | None = None
     seed: int = 1
     save_every: int = 100
 
     def __post_init__(self) -> None:
         if not self.stages or any(stage.steps < 1 for stage in self.stages):
             raise ValueError("a recipe needs at least one stage, each of at least one step")
+        if self.accumulate < 1:
+            raise ValueError(f"accumulate must be at least 1, got {self.accumulate}")
 
     @property
     def steps(self) -> int:

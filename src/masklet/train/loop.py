@@ -5,20 +5,40 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-import numpy as np
 import torch
-from torch import Tensor, nn
 
-from masklet.model.convnet import ConvTrunk
+from masklet.model.checkpoints import save
 from masklet.model.sam2 import Sam2, build
-from masklet.train.batches import Batch, Sources, ahead, draw_batch
-from masklet.train.config import Recipe, Stage
-from masklet.train.steps import BatchLoss, clip_loss, still_loss
+from masklet.train.batches import Part, Sources, ahead, draw_batches
+from masklet.train.config import Recipe
+from masklet.train.distributed import World
+from masklet.train.learner import Learner, State, averaged, new_state
+
+LAST, LOG, WEIGHTS, BEST = "last.pt", "log.jsonl", "weights.safetensors", "best.safetensors"
+Record = Mapping[str, Any]
+Validate = Callable[[Sam2], Mapping[str, float]]
+"""Judges a model: name of a figure -> value, higher is better for the one that is watched."""
+
+
+class Watcher(Protocol):
+    """Someone who follows a run: a live line, a page, tensorboard."""
+
+    def step(self, record: Record) -> None:
+        """After every optimiser step: what a line of the log holds."""
+        ...
+
+    def judged(self, record: Record) -> None:
+        """After every validation: "step" and the figures."""
+        ...
+
+    def close(self) -> None:
+        """The run has ended, or was interrupted."""
+        ...
 
 
 def train(
@@ -27,152 +47,110 @@ def train(
     folder: Path,
     *,
     prepare: Callable[[Sam2], None],
+    validate: Validate | None = None,
+    watchers: Sequence[Watcher] = (),
+    world: World | None = None,
     stop_after: int | None = None,
 ) -> Path:
     """Run `recipe`, or go on with it where `folder` holds its checkpoint; returns the last checkpoint's path.
 
-    SIGTERM and Ctrl-C save and return early. `folder` gets `last.pt` (weights, averaged weights, optimiser, step) and
-    `log.jsonl`, one line a step. On one machine the result does not depend on how often a run was interrupted.
+    SIGTERM and Ctrl-C save and return early. `folder` gets `last.pt` (all that resuming needs), `log.jsonl` (one line a
+    step), at the end `weights.safetensors` (the averaged weights) and, with `validate`, `best.safetensors`. On one
+    machine the result does not depend on how often a run was interrupted.
 
     Parameters
     ----------
     prepare: fills the initial weights of a new run.
+    validate: judges the averaged weights as `recipe.validation` says.
+    world: the processes that train together; each calls this with its own. Default: this one alone.
     stop_after: leave after this step of the schedule, for runs in parts.
 
     Raises
     ------
     FloatingPointError: the loss is not finite; the last checkpoint stays as it is.
     """
+    world = world or World()
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = folder / "last.pt"
-    state = torch.load(checkpoint, weights_only=True) if checkpoint.exists() else _new_state(recipe, prepare)
+    last = folder / LAST
+    state = torch.load(last, weights_only=True) if last.exists() else _first(recipe, prepare)
     end = min(recipe.steps, stop_after or recipe.steps)
-    with (folder / "log.jsonl").open("a", buffering=1) as log, _Interrupts() as interrupts:
-        while state["step"] < end and not interrupts.requested:
+    part = Part(world.rank, world.size, recipe.accumulate)
+    judge = _Judge(recipe, validate, folder, state.pop("judge", None))
+    with _Diary(folder / LOG if world.leads else None, watchers) as diary, _Interrupts() as interrupts:
+        while state["step"] < end and not judge.gives_up and not interrupts.requested:
             # One pass a stage: the image size is part of the model, the weights are not.
             step = state["step"]
             stage = recipe.stage_at(step)
             until = min(end, recipe.stage_end(step))
-            learner = Learner(recipe, stage, state)
-            batches = ahead(lambda at, stage=stage: draw_batch(sources, stage, recipe.seed, at), step, until)
+            learner = Learner(recipe, stage, state, world)
+            ready = ahead(lambda at, s=stage: draw_batches(sources, s, recipe.seed, at, part), step, until)
             asked = time.monotonic()
-            for batch in batches:
+            for batches in ready:
                 started = time.monotonic()
-                figures = learner.update(batch)
-                seconds = {"seconds": time.monotonic() - asked, "waited": started - asked}
-                log.write(_log_line(learner.step, stage, batch, seconds | figures))
-                if learner.step == until or learner.step % recipe.save_every == 0 or interrupts.requested:
+                update = learner.update(batches)
+                times = {"seconds": time.monotonic() - asked, "waited": started - asked}
+                counts = {"frames": sum(len(b.images) for b in batches), "size": stage.size}
+                diary.step({"step": learner.step, **counts, **times, "norm": update.norm, **update.figures})
+                stop = world.any(here=interrupts.requested)
+                due = judge.due(learner.step)
+                if stop or due or learner.step == until or learner.step % recipe.save_every == 0:
                     state = learner.state()
-                    save_atomically(state, checkpoint)
-                if interrupts.requested:
+                    if due and world.leads:
+                        diary.judged({"step": learner.step, **judge(state)})
+                    if world.leads:
+                        save_atomically({**state, "judge": judge.memory}, last)
+                if stop or world.any(here=judge.gives_up):
                     break
                 asked = time.monotonic()
-            batches.close()
-    return checkpoint
+            ready.close()
+    if world.leads:
+        save(averaged(recipe, state), folder / WEIGHTS, notes={"masklet.step": str(state["step"])})
+    return last
 
 
-class Learner:
-    """Model, averaged weights and optimiser of one stage, put together from a checkpoint's state."""
-
-    def __init__(self, recipe: Recipe, stage: Stage, state: dict[str, Any]) -> None:
-        self.step: int = state["step"]
-        self._recipe = recipe
-        self._stage = stage
-        self._model = build(recipe.model.at(stage.size))
-        self._model.load_state_dict(state["model"])
-        _channels_last(self._model.encoder)
-        self._model.train()
-        self._average: dict[str, Tensor] = {name: value.clone() for name, value in state["average"].items()}
-        self._optimiser = build_optimiser(self._model, recipe)
-        if state["optimiser"] is not None:
-            self._optimiser.load_state_dict(state["optimiser"])
-
-    def update(self, batch: Batch) -> dict[str, float]:
-        """One optimiser step; returns figures for the log."""
-        rng = np.random.default_rng([self._recipe.seed, 1, self.step])
-        factor = learning_rate_factor(self.step, self._recipe)
-        for group in self._optimiser.param_groups:
-            group["lr"] = group["peak"] * factor
-        loss = self._loss(batch, rng)
-        if not torch.isfinite(loss.total):
-            raise FloatingPointError(f"step {self.step}: the loss is not finite: {loss.figures}")
-        loss.total.backward()
-        norm = nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.clip_norm)
-        self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
-        self._follow()
-        self.step += 1
-        return {"norm": float(norm), **loss.figures}
-
-    def _loss(self, batch: Batch, rng: np.random.Generator) -> BatchLoss:
-        if batch.length == 1:
-            return still_loss(self._model, batch, self._stage.rounds, self._recipe.losses, rng)
-        return clip_loss(self._model, batch, self._recipe.losses, rng)
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """Move the averaged weights towards the model's; the average is short in the first steps."""
-        keep = min(self._recipe.ema, (self.step + 1) / (self.step + 10))
-        for name, value in self._model.state_dict().items():
-            self._average[name].lerp_(value, 1 - keep)
-
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint holds."""
-        return {
-            "step": self.step,
-            "model": self._model.state_dict(),
-            "average": self._average,
-            "optimiser": self._optimiser.state_dict(),
-        }
-
-
-def _new_state(recipe: Recipe, prepare: Callable[[Sam2], None]) -> dict[str, Any]:
+def _first(recipe: Recipe, prepare: Callable[[Sam2], None]) -> State:
     torch.manual_seed(recipe.seed)
     model = build(recipe.model)
     prepare(model)
-    return {"step": 0, "model": model.state_dict(), "average": model.state_dict(), "optimiser": None}
+    return new_state(recipe, model)
 
 
-def _channels_last(module: nn.Module) -> None:
-    """Lay convolution kernels out channels last, the faster order on a CPU."""
-    for parameter in module.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+class _Judge:
+    """Validates, keeps the best weights, and knows when to give up."""
 
+    def __init__(self, recipe: Recipe, validate: Validate | None, folder: Path, memory: dict[str, Any] | None) -> None:
+        self._recipe = recipe
+        self._validate = validate
+        self._folder = folder
+        self.memory: dict[str, Any] = memory or {"best": None, "worse": 0}
 
-def learning_rate_factor(step: int, recipe: Recipe) -> float:
-    """Share of the peak learning rate at `step`: linear warm-up, level, half a cosine to zero at the last step.
+    def due(self, step: int) -> bool:
+        rules = self._recipe.validation
+        return (
+            self._validate is not None and rules is not None and (step % rules.every == 0 or step == self._recipe.steps)
+        )
 
-    The level part leaves the length of a run open: a run whose machine has other work can be cut short or extended.
-    """
-    if step < recipe.warm_up:
-        return (step + 1) / recipe.warm_up
-    progress = max(0.0, 1 - (recipe.steps - step) / recipe.cool_down)
-    return 0.5 * (1 + float(np.cos(np.pi * progress)))
+    @property
+    def gives_up(self) -> bool:
+        rules = self._recipe.validation
+        return rules is not None and 0 < rules.patience <= self.memory["worse"]
 
-
-def build_optimiser(model: Sam2, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW with one rate for the trunk and one for the rest; no decay on biases, norms and learned vectors.
-
-    The first stages of a convolutional trunk are frozen as the recipe says.
-    """
-    trunk = model.encoder.trunk
-    if isinstance(trunk, ConvTrunk) and recipe.frozen_stages:
-        trunk.stem.requires_grad_(requires_grad=False)
-        for stage in trunk.stages[: recipe.frozen_stages]:
-            stage.requires_grad_(requires_grad=False)
-    groups: dict[tuple[float, float], list[Tensor]] = {}
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        rate = recipe.encoder_rate if name.startswith("encoder.trunk.") else recipe.head_rate
-        decay = recipe.weight_decay if parameter.ndim > 1 and name.endswith(".weight") else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
-    return torch.optim.AdamW(
-        [{"params": p, "lr": rate, "peak": rate, "weight_decay": decay} for (rate, decay), p in groups.items()],
-        betas=(0.9, 0.99),
-        foreach=True,
-    )
+    def __call__(self, state: State) -> Mapping[str, float]:
+        assert self._validate is not None
+        assert self._recipe.validation is not None
+        model = averaged(self._recipe, state)
+        figures = self._validate(model)
+        watched = self._recipe.validation.watch
+        if watched not in figures:
+            raise ValueError(f"validation is to watch {watched!r}, but gave {', '.join(figures) or 'nothing'}")
+        best = self.memory["best"]
+        if best is None or figures[watched] > best:
+            self.memory = {"best": figures[watched], "worse": 0}
+            notes = {"masklet.step": str(state["step"]), f"masklet.{watched}": f"{figures[watched]:.4f}"}
+            save(model, self._folder / BEST, notes=notes)
+        else:
+            self.memory = {"best": best, "worse": self.memory["worse"] + 1}
+        return figures
 
 
 def save_atomically(state: dict[str, Any], path: Path) -> None:
@@ -182,9 +160,43 @@ def save_atomically(state: dict[str, Any], path: Path) -> None:
     temporary.replace(path)
 
 
-def _log_line(step: int, stage: Stage, batch: Batch, figures: dict[str, float]) -> str:
-    counts = {"step": step, "frames": len(batch.images), "objects": len(batch.owner), "size": stage.size}
-    return json.dumps(counts | {name: round(value, 4) for name, value in figures.items()}) + "\n"
+class _Diary:
+    """The log, one JSON line a step, and all that watch."""
+
+    def __init__(self, path: Path | None, watchers: Sequence[Watcher]) -> None:
+        self._path = path
+        self._watchers = watchers if path is not None else ()
+
+    def __enter__(self) -> Self:
+        self._file = None if self._path is None else self._path.open("a", buffering=1)
+        return self
+
+    def step(self, record: Record) -> None:
+        self._write(record)
+        for watcher in self._watchers:
+            watcher.step(record)
+
+    def judged(self, record: Record) -> None:
+        self._write({"step": record["step"], "validation": {k: v for k, v in record.items() if k != "step"}})
+        for watcher in self._watchers:
+            watcher.judged(record)
+
+    def _write(self, record: Record) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(_rounded(record)) + "\n")
+
+    def __exit__(self, *_: object) -> None:
+        for watcher in self._watchers:
+            watcher.close()
+        if self._file is not None:
+            self._file.close()
+
+
+def _rounded(record: Record) -> dict[str, Any]:
+    def tidy(value: Any) -> Any:
+        return _rounded(value) if isinstance(value, dict) else round(value, 4) if isinstance(value, float) else value
+
+    return {name: tidy(value) for name, value in record.items()}
 
 
 class _Interrupts:

@@ -47,35 +47,41 @@ def true_iou(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class StepLoss:
-    """The loss of one decoder call: total to differentiate, parts for the log, IoU of the supervised mask [O]."""
+class AnswerLoss:
+    """The loss of one decoder call: `parts` [O] to differentiate, IoU of the supervised mask [O] for the log."""
 
-    total: Tensor
     parts: dict[str, Tensor]
     iou: Tensor
 
+    @property
+    def total(self) -> Tensor:
+        """Sum of the parts, [O]."""
+        return torch.stack(list(self.parts.values())).sum(dim=0)
 
-def decoder_loss(
+
+def answer_loss(
     logits: Tensor, iou: Tensor, object_score: Tensor, *, targets: Tensor, present: Tensor, weights: LossWeights
-) -> StepLoss:
-    """Loss of one decoder call, averaged over its objects.
+) -> AnswerLoss:
+    """Loss of one decoder call, object by object.
 
     `logits` [O, M, h, w] and `iou` [O, M] are the candidates that count (1 or 3); mask terms apply to the candidate
     with the least of them, and are zero for objects that are not `present` ([O] bool), as is the IoU term.
     `object_score` [O, 1] logits; `targets` [O, 1, h, w] in 0..1.
     """
-    pixel = weights.cross_entropy * cross_entropy(logits, targets)
+    logits, iou, object_score = logits.float(), iou.float(), object_score.float()
+    shape = weights.dice * dice(logits, targets)
+    pixel = torch.zeros_like(shape)
+    if weights.cross_entropy:
+        pixel = pixel + weights.cross_entropy * cross_entropy(logits, targets)
     if weights.focal:
         pixel = pixel + weights.focal * focal(logits, targets)
-    shape = weights.dice * dice(logits, targets)
     best = (pixel + shape).detach().argmin(dim=1, keepdim=True)  # [O, 1]
     reached = true_iou(logits, targets)
     shown = present.to(logits.dtype)
-    count = len(shown)
     parts = {
-        "pixel": (pixel.gather(1, best)[:, 0] * shown).sum() / count,
-        "dice": (shape.gather(1, best)[:, 0] * shown).sum() / count,
-        "iou": weights.iou * ((iou - reached).abs().mean(dim=1) * shown).sum() / count,
-        "visible": weights.visible * F.binary_cross_entropy_with_logits(object_score[:, 0], shown),
+        "pixel": pixel.gather(1, best)[:, 0] * shown,
+        "dice": shape.gather(1, best)[:, 0] * shown,
+        "iou": weights.iou * (iou - reached).abs().mean(dim=1) * shown,
+        "visible": weights.visible * F.binary_cross_entropy_with_logits(object_score[:, 0], shown, reduction="none"),
     }
-    return StepLoss(total=torch.stack(list(parts.values())).sum(), parts=parts, iou=reached.gather(1, best)[:, 0])
+    return AnswerLoss(parts=parts, iou=reached.gather(1, best)[:, 0])

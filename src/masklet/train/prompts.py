@@ -3,10 +3,14 @@
 Everything is drawn on the stride-4 grid of the model's mask logits and jittered within the cell; coordinates are x, y
 in pixels of the square model input. Rules: SAM 2 paper (arXiv 2408.00714), appendix D.1.
 
+Every object has a random generator of its own, so that its prompts do not depend on which objects share its batch.
+
 Legend: O objects, h w the grid (image side / 4).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -26,14 +30,14 @@ def click_inside(rng: np.random.Generator, region: np.ndarray) -> np.ndarray:
     ) * CELL - 0.5
 
 
-def first_clicks(rng: np.random.Generator, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def first_clicks(rngs: Sequence[np.random.Generator], masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """One positive click in each of `masks` [O, h, w] bool: coordinates [O, 1, 2] and labels [O, 1]."""
-    coordinates = np.stack([click_inside(rng, mask) for mask in masks])
+    coordinates = np.stack([click_inside(rng, mask) for rng, mask in zip(rngs, masks, strict=True)])
     return coordinates[:, None], np.full((len(masks), 1), POSITIVE, np.int64)
 
 
 def noisy_boxes(
-    rng: np.random.Generator, masks: np.ndarray, noise: float = 0.1, at_most: float = 20.0
+    rngs: Sequence[np.random.Generator], masks: np.ndarray, noise: float = 0.1, at_most: float = 20.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """The corners of each mask's box, each coordinate moved by up to `noise` of the side and `at_most` pixels.
 
@@ -41,7 +45,7 @@ def noisy_boxes(
     """
     size = masks.shape[1] * CELL
     boxes = np.empty((len(masks), 2, 2), np.float32)
-    for box, mask in zip(boxes, masks, strict=True):
+    for rng, box, mask in zip(rngs, boxes, masks, strict=True):
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
             rows = columns = np.array([0, mask.shape[0] - 1])
@@ -52,7 +56,7 @@ def noisy_boxes(
 
 
 def corrections(
-    rng: np.random.Generator, truth: np.ndarray, predicted: np.ndarray, from_truth: float = 0.1
+    rngs: Sequence[np.random.Generator], truth: np.ndarray, predicted: np.ndarray, from_truth: float = 0.1
 ) -> tuple[np.ndarray, np.ndarray]:
     """One click per object, uniform over the error region: positive where something is missing, else negative.
 
@@ -61,7 +65,7 @@ def corrections(
     """
     coordinates = np.empty((len(truth), 1, 2), np.float32)
     labels = np.empty((len(truth), 1), np.int64)
-    for index, (true, found) in enumerate(zip(truth, predicted, strict=True)):
+    for index, (rng, true, found) in enumerate(zip(rngs, truth, predicted, strict=True)):
         wrong = true ^ found
         region = wrong if wrong.any() and rng.random() >= from_truth else (true if true.any() else ~true)
         spot = click_inside(rng, region)

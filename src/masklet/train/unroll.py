@@ -138,17 +138,24 @@ class Unroll:
             rows.append(row)
             values.append(kept.memory.flatten(2).transpose(1, 2))  # [O, N, K]
             positions.append(grid + self._model.memory_time[row])
-        pointing = conditioning + recent[-(config.pointers - 1) :]
+        # Pointers come from where the tracker came from; memories may come from frames ahead that were prompted.
+        before = [kept for kept in conditioning if kept.frame < frame]
+        pointing = before + recent[-(config.pointers - 1) :]
         parts = config.d_model // config.memory_dim
+        if not pointing:
+            return self._tokens_of(values, positions, rows, 0)
         steps = torch.tensor([frame - kept.frame + (self._lag if kept.prompted else 0) for kept in pointing])
         codes = self._model.pointer_positions(steps.to(self._model.device), config.pointers - 1)
         pointers = torch.stack([kept.pointer for kept in pointing], dim=1)  # [O, R, C]
         values.append(pointers.reshape(len(pointers), -1, config.memory_dim))  # [O, R * parts, K]
         positions.append(codes.repeat_interleave(parts, dim=0)[None])
+        return self._tokens_of(values, positions, rows, len(pointing) * parts)
+
+    def _tokens_of(self, values: list[Tensor], positions: list[Tensor], rows: list[int], pointers: int) -> MemoryTokens:
         objects = len(self._owner)
         return MemoryTokens(
             values=torch.cat(values, dim=1),
             positions=torch.cat([part.expand(objects, -1, -1) for part in positions], dim=1),
             times=torch.tensor(rows, device=self._model.device).expand(objects, -1),
-            pointers=len(pointing) * parts,
+            pointers=pointers,
         )

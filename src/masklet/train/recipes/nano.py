@@ -20,7 +20,7 @@ from masklet.data.synthesis import ClipSynthesis
 from masklet.model.configs import NANO
 from masklet.model.sam2 import Sam2
 from masklet.train.batches import Sources
-from masklet.train.config import Recipe, Stage
+from masklet.train.config import Level, LossWeights, Optimiser, Prompting, Recipe, Segment, Stage
 from masklet.train.initial import go_on_from, load_trunk, tie_memory
 from masklet.train.loop import train
 
@@ -38,22 +38,40 @@ STILL_SHARES = {
 }
 
 
+PROMPTING = Prompting(
+    mask_share=0.6,
+    box_share=0.14,
+    first_frames=(1, 1),
+    corrections=(0, 2),
+    corrected_share=0.25,
+    corrected_clicks=(1, 1),
+    disturbed_share=0.4,
+    far_share=0.5,
+)
+
+
 def nano() -> Recipe:
     """A new memory for an earlier model: short clips at 256 px, then longer ones at the size that is shipped."""
+    share = {"clip_share": 0.75, "real_share": 0.4}
     return Recipe(
         name="nano",
         model=NANO,
         stages=(
-            Stage(
-                steps=1000, size=256, clip_share=0.75, real_share=0.4, clips=3, length=5, objects=3, stills=6, rounds=3
-            ),
-            Stage(
-                steps=1000, size=384, clip_share=0.75, real_share=0.4, clips=2, length=6, objects=3, stills=4, rounds=3
-            ),
+            Stage(steps=1000, size=256, clips=3, length=5, stills=6, objects=3, prompting=PROMPTING, **share),
+            Stage(steps=600, size=384, clips=2, length=6, stills=4, objects=3, prompting=PROMPTING, **share),
         ),
-        head_rate=6e-4,
-        warm_up=100,
-        cool_down=500,
+        # Focal loss at its published weight collapses to nothing at this scale (see the record).
+        objective=Segment(losses=LossWeights(cross_entropy=1.0, focal=0.0, answers="mean")),
+        optimiser=Optimiser(
+            rate=6e-4,
+            trunk_rate=8e-5,
+            layer_decay=1.0,
+            weight_decay=0.02,
+            betas=(0.9, 0.99),
+            clip_norm=1.0,
+            frozen=(r"encoder\.trunk\.stem\..*", r"encoder\.trunk\.stages\.[01]\..*"),
+        ),
+        schedule=Level(warm_up=100, cool_down=350),
         ema=0.995,
     )
 
