@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from masklet.data.layouts.stills import AnnotatedPicture
@@ -24,6 +25,10 @@ class FrameRegions:
 
     def ignored(self, object_id: int) -> Mask | None:  # noqa: ARG002
         return None
+
+    def files(self) -> list[Path]:
+        """All masks of the video: which of them are the frame's is up to the layout."""
+        return list(self.annotations.files())
 
 
 def frames_as_pictures(videos: Sequence[AnnotatedVideo], count: int | None = None) -> list[AnnotatedPicture]:
