@@ -125,3 +125,9 @@ def test_help_has_examples(cli: Cli, command: str):
     code, stdout, _ = cli(command, "--help")
     assert code == 0
     assert f"masklet {command} " in stdout.partition("Examples of use")[2]
+
+
+def test_slices_need_annotated_videos(cli: Cli, finished):
+    code, _, stderr = cli("report", finished("run", [0.5]), "--slices")
+    assert code == 2
+    assert "a run of images has none" in stderr

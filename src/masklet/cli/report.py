@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from masklet.cli.options import OUTPUT_GROUP
+
+if TYPE_CHECKING:
+    from masklet.metrics.manifest import Job
 
 
 def report(
@@ -22,6 +25,14 @@ def report(
         Path | None,
         Parameter(help="A CSV with the columns sequence, perhaps object, and attributes to slice by."),
     ] = None,
+    slices: Annotated[
+        bool,
+        Parameter(
+            help="Slice by object size, motion, occlusion and length too, as the ground truth has them.",
+            negative="",
+            show_default=False,
+        ),
+    ] = False,
     output: Annotated[
         Path | None,
         Parameter(
@@ -38,15 +49,31 @@ def report(
 
         masklet report run
         masklet report run --earlier run-of-may --earlier run-of-june -o page.html
+        masklet report run --slices
         masklet report run --attributes attributes.csv
     """
     from rich.console import Console
 
     from masklet.data.attributes import read_attributes
     from masklet.metrics.report.page import write_report
+    from masklet.metrics.report.runs import open_run
+    from masklet.metrics.run import REPORT
 
-    page = run / "report.html" if output is None else output
-    groups = None if attributes is None else read_attributes(attributes)
+    page = run / REPORT if output is None else output
+    groups = {} if attributes is None else read_attributes(attributes)
+    if slices:
+        for key, found in _derived(open_run(run).results.manifest.job).items():
+            groups[key] = {**found, **groups.get(key, {})}
     write_report(run, page, earlier=earlier or [], attributes=groups)
     Console(highlight=False, soft_wrap=True).print(f"page  {page}", markup=False)
     return 0
+
+
+def _derived(job: Job) -> dict[tuple[str, int | None], dict[str, str]]:
+    """Attributes of the objects of a job's videos, from their ground truth. Raises ValueError if it has no videos."""
+    from masklet.data.layouts import open_videos
+    from masklet.metrics.slices import derived_attributes
+
+    if job.data is None or job.protocol == "images":
+        raise ValueError(f"--slices needs annotated videos, and a run of {job.protocol} has none")
+    return derived_attributes(open_videos(job.root, job.layout, split=job.split))

@@ -189,6 +189,7 @@ def test_interactive_rounds_become_curves(page, make_run: MakeRun):
     assert "offline" in text
     assert "online-3" in sections["time"]
     assert "online-1" not in sections["time"]
+    assert "settings" not in sections
 
 
 def test_pictures_have_click_curves_and_reliability(page, make_run: MakeRun):
@@ -201,6 +202,9 @@ def test_pictures_have_click_curves_and_reliability(page, make_run: MakeRun):
     sections = page(make_run("run", scores=scores, protocol="images", means=lambda s: figures(s, ["iou"]))).sections
     assert "model: from 55 to 75, lowest 55, 3 points" in sections["clicks"]
     assert "promised 70 %, came true 63 % (3 times)" in sections["calibration"]
+    assert "presence" not in sections["calibration"]
+    assert "click-1: model 55.0" in sections["settings"]
+    assert "click-5: model 75.0" in sections["settings"]
     assert "SAM 2" in sections["published"]
 
 

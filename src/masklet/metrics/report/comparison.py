@@ -18,7 +18,9 @@ from masklet.metrics.report.summary import title
 from masklet.metrics.report.wording import wording
 
 # What rows say beside how good something is: the truth, a model's own estimates, and amounts.
-_NO_JUDGEMENT = {"visible", "object_score", "predicted_iou", "frames", "clicks", "edited_frames"}
+_NO_JUDGEMENT = frozenset(
+    ("visible", "object_score", "object_score_elsewhere", "predicted_iou", "frames", "clicks", "edited_frames")
+)
 _MOST_ROWS = 40
 
 

@@ -1,16 +1,20 @@
-"""Quality against effort: over the number of clicks, and over interactive rounds and the time they take a user."""
+"""Quality by setting: bars of all, curves over clicks, and over interactive rounds and the time they take a user."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from masklet.metrics.report.blocks import Charts, Section
-from masklet.metrics.report.charts import Line, line_chart
-from masklet.metrics.report.wording import percent, whole, wording
+from masklet.metrics.report.charts import Bar, Line, bar_chart, line_chart
+from masklet.metrics.report.quality import headline
+from masklet.metrics.report.wording import Wording, percent, whole, wording
 from masklet.metrics.results import Figure, Score
 
-_ROUND = re.compile(r"(offline|online)-(\d+)(-first-\d+)?")
+_COLUMNS, _GROUPS = 3, 8  # drawings of bars side by side, groups in each of them
+ROUND = re.compile(r"(offline|online)-(\d+)(-first-\d+)?")
+"""Setting of an interactive round: its mode, and how many frames were prompted."""
 _CLICKS = re.compile(r"click-(\d+)(?:-first-\d+)?")
 
 Series = Mapping[str, int]
@@ -27,11 +31,46 @@ def finished_rounds(scores: Sequence[Score]) -> list[Score]:
     last: dict[str, int] = {}
     rounds: dict[str, tuple[str, int]] = {}
     for setting in dict.fromkeys(score.setting for score in scores):
-        if match := _ROUND.fullmatch(setting):
+        if match := ROUND.fullmatch(setting):
             rounds[setting] = match[1], int(match[2])
             last[match[1]] = max(last.get(match[1], 0), int(match[2]))
     passed = {setting for setting, (mode, count) in rounds.items() if count < last[mode]}
     return [score for score in scores if score.setting not in passed]
+
+
+def settings_section(figures: Sequence[Figure], series: Series) -> Section:
+    """Bars of the headline metric by setting; of interactive rounds there are curves instead."""
+    metric = headline(figures)
+    groups: dict[str, list[Bar]] = {}
+    for figure in figures:
+        if figure.metric == metric and not ROUND.fullmatch(figure.setting):
+            bar = Bar(label=figure.predictor, value=figure.value, series=series[figure.predictor])
+            groups.setdefault(figure.setting, []).append(bar)
+    if metric is None or len(groups) < 2:
+        return Section(key="settings", title="By setting")
+    words = wording(metric)
+    return Section(
+        key="settings",
+        title="By setting",
+        note=f"{words.heading}{' in percent' if words.unit == '%' else ''}.",
+        charts=[Charts(drawings=bar_charts("settings", list(groups.items()), words))],
+    )
+
+
+def bar_charts(title: str, groups: Sequence[tuple[str, Sequence[Bar]]], words: Wording) -> list[str]:
+    """Groups of bars, in as few drawings as stand side by side or have a handy height; shares run up to 100 %."""
+    rows = math.ceil(len(groups) / (_COLUMNS * _GROUPS))
+    size = math.ceil(len(groups) / (_COLUMNS * rows))
+    return [
+        bar_chart(
+            f"{title}, from {part[0][0]} to {part[-1][0]}",
+            part,
+            text=words.number,
+            top=1 if words.unit == "%" else max(bar.value or 0 for _, bars in groups for bar in bars),
+        )
+        for start in range(0, len(groups), size)
+        if (part := groups[start : start + size])
+    ]
 
 
 def clicks_section(figures: Sequence[Figure], series: Series) -> Section:
@@ -95,7 +134,7 @@ def _rounds(figures: Iterable[Figure], predictor: str, mode: str) -> list[tuple[
     """(prompted frames, metric -> value) of each round, ascending."""
     found: dict[int, dict[str, float]] = {}
     for figure in figures:
-        match = _ROUND.fullmatch(figure.setting)
+        match = ROUND.fullmatch(figure.setting)
         if match and match[1] == mode and figure.predictor == predictor:
             found.setdefault(int(match[2]), {})[figure.metric] = figure.value
     return sorted(found.items())

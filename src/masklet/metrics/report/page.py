@@ -11,7 +11,7 @@ from masklet.data.sequences import AnnotatedVideo
 from masklet.export.files import atomic_path
 from masklet.metrics.manifest import Job
 from masklet.metrics.report.blocks import Page
-from masklet.metrics.report.curves import clicks_section, finished_rounds, rounds_section, series_of
+from masklet.metrics.report.curves import clicks_section, finished_rounds, rounds_section, series_of, settings_section
 from masklet.metrics.report.render import render
 from masklet.metrics.report.runs import open_run
 from masklet.metrics.report.sequences import sequences_section, time_section
@@ -58,7 +58,7 @@ def write_report(
     manifest, figures = run.results.manifest, run.results.figures
     scores = finished_rounds(run.results.scores)
     leading = leading_predictor(manifest.job)
-    series = series_of(figure.predictor for figure in figures)
+    series = series_of(row.predictor for row in (*figures, *scores))
     given: dict[str, str] = dict(manifest.job.options.get("predictions") or {})
     if videos is None:
         videos = _videos(manifest.job) if given or (folder / PREDICTIONS).is_dir() else []
@@ -75,6 +75,7 @@ def write_report(
             figures_section(figures),
             leaderboard_section(run, stored),
             published_section(manifest.job.protocol),
+            settings_section(figures, series),
             sequences_section(scores, series, leading),
             clicks_section(figures, series),
             rounds_section(figures, series),

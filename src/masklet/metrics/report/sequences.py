@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from masklet.metrics.report.blocks import Charts, Section
-from masklet.metrics.report.charts import Bar, Line, bar_chart, line_chart
-from masklet.metrics.report.curves import Series
+from masklet.metrics.report.charts import Bar, Line, line_chart
+from masklet.metrics.report.curves import Series, bar_charts
 from masklet.metrics.report.quality import sequence_quality
 from masklet.metrics.report.wording import percent, whole, wording
 from masklet.metrics.results import Score
 
-_COLUMNS, _GROUPS = 3, 8  # drawings of bars side by side, groups in each of them
 _MOST_BARS = 48
-_MOST_TIMES = 24
+_MOST_TIMES, _FEWEST_TIMES, _ALL_TIMES = 24, 4, 96  # sequences over time: of one setting, of any, of all settings
 _MEASURES = ("J", "F", "iou")
 
 Course = dict[str, dict[str, dict[int, list[float]]]]
@@ -33,12 +31,7 @@ def sequences_section(scores: Sequence[Score], series: Series, leading: str | No
             (name, [Bar(label=p, value=value, series=series[p]) for p, value in sequences[name].items()])
             for name in shown
         ]
-        size = min(math.ceil(len(bars) / _COLUMNS), _GROUPS)
-        drawings = [
-            bar_chart(f"{setting}, from {part[0][0]} to {part[-1][0]}", part, text=wording("J").number, top=1)
-            for start in range(0, len(bars), size)
-            if (part := bars[start : start + size])
-        ]
+        drawings = bar_charts(setting, bars, wording("J"))
         groups.append(Charts(heading=_heading(setting, len(shown), len(names)), drawings=drawings, open=not groups))
     return Section(
         key="sequences",
@@ -58,10 +51,11 @@ def time_section(scores: Sequence[Score], series: Series, leading: str | None) -
             frames = course.setdefault(score.metric, {}).setdefault(score.predictor, {})
             frames.setdefault(score.frame, []).append(score.value)
     quality = sequence_quality(scores)
+    most = min(max(_ALL_TIMES // max(len(courses), 1), _FEWEST_TIMES), _MOST_TIMES)
     groups: list[Charts] = []
     for setting, sequences in courses.items():
         names = [name for name in _worst_first(quality[setting], leading) if name in sequences]
-        shown = names[:_MOST_TIMES]
+        shown = names[:most]
         drawings = [_over_time(name, sequences[name], series) for name in shown]
         heading = _heading(setting, len(shown), len(names))
         groups.append(Charts(heading=heading, drawings=drawings, open=not groups))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from masklet.metrics.manifest import Job, Manifest
 from masklet.metrics.report.blocks import Cell, Section, Table, Tile
+from masklet.metrics.report.curves import ROUND
 from masklet.metrics.report.published import Published, published
 from masklet.metrics.report.quality import headline
 from masklet.metrics.report.runs import StoredRun
@@ -58,13 +59,13 @@ def facts(manifest: Manifest) -> list[tuple[str, str]]:
 
 
 def tiles(figures: Sequence[Figure], predictor: str | None) -> list[Tile]:
-    """The headline figure of a predictor for each setting, and the same for the best of the others."""
+    """The headline figure of a predictor for each setting (interactive rounds: their mean), and the best other one."""
     metric = headline(figures)
     if metric is None or predictor is None:
         return []
     words = wording(metric)
     found: list[Tile] = []
-    for setting in _ordered(figure.setting for figure in figures):
+    for setting in _ordered(figure.setting for figure in figures if not ROUND.fullmatch(figure.setting)):
         values = {f.predictor: f.value for f in figures if f.setting == setting and f.metric == metric}
         mine = values.pop(predictor, None)
         if mine is None:

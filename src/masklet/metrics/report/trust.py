@@ -48,12 +48,16 @@ def trust_section(scores: Sequence[Score]) -> Section:
         if ious or seen:
             count = max(len(ious), len(seen))
             rows.append([Cell(text=predictor), *cells, Cell(text=str(count), value=count)])
+    used = [place for place in range(len(_HEADS)) if any(row[place].text for row in rows)]
+    table = Table(
+        caption="", heads=[_HEADS[place] for place in used], rows=[[row[place] for place in used] for row in rows]
+    )
     return Section(
         key="calibration",
         title="Calibration",
         note="What a model said of its masks against what came true. On the diagonal a promise is kept, below it too "
         "much was promised; a disc's area grows with the number of masks. ECE is the mean distance from the diagonal.",
-        tables=[Table(caption="", heads=_HEADS, rows=rows)],
+        tables=[table],
         charts=[Charts(drawings=drawings)] if drawings else [],
     )
 

@@ -67,8 +67,8 @@ _UNITS: tuple[tuple[str, str, float, int, bool], ...] = (
     (r"(.*_)?(mb|megabytes)", "MB", 1, 0, True),
     (r"(noc|clicks).*", "", 1, 2, True),
     (r".*(switches|frames|count|fragmentations)|objects|id_?sw", "", 1, 1, True),
-    (r"(.*_)?logit|object_score", "", 1, 2, False),
-    (r".*decay|failed@.*|edited_share|(.*_)?(ece|error)(_.*)?", "%", 100, 1, True),
+    (r"object_score.*", "", 1, 2, False),
+    (r".*decay|drop.*|false_alarm|failed@.*|edited_share|(.*_)?(ece|error)(_.*)?", "%", 100, 1, True),
 )
 
 
