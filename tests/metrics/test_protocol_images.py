@@ -89,6 +89,9 @@ class Blocks:
     def ignored(self, object_id: int) -> Mask | None:  # noqa: ARG002
         return self.void
 
+    def files(self) -> list[Path]:
+        return []
+
 
 class Still(AnnotatedPicture):
     """A black picture."""
