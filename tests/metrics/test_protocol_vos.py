@@ -275,6 +275,20 @@ def test_in_palette_layout_a_pixel_has_one_object(videos: dict[str, AnnotatedVid
     assert set(np.unique(np.array(Image.open(tmp_path / "oracle/mask/two/00002.png")))) == {1}
 
 
+def test_a_white_object_is_predicted_white_so_that_official_evaluators_find_it(squares: Path, tmp_path: Path) -> None:
+    shutil.copytree(squares / "JPEGImages/one", tmp_path / "data/JPEGImages/one")
+    (tmp_path / "data/Annotations/one").mkdir(parents=True)
+    for path in sorted((squares / "Annotations/one").iterdir()):
+        Image.fromarray(255 * np.array(Image.open(path))).save(tmp_path / "data/Annotations/one" / path.name)
+    (video,) = open_videos(tmp_path / "data")
+    protocol = protocol_of(video, Oracle(video), tmp_path / "masks", VosOptions())
+    assert {score.object_id for score in protocol.evaluate(protocol.units()[0])} == {1, None}
+    written = np.array(Image.open(tmp_path / "masks/oracle/mask/one/00002.png"))
+    assert set(np.unique(written)) == {0, 255}
+    _, found = scores_of(job_of(tmp_path / "data", tmp_path / "masks/oracle/mask"), tmp_path / "run")
+    assert found["J&F"] == 1.0
+
+
 def test_wrong_options_are_errors(videos: dict[str, AnnotatedVideo], tmp_path: Path, squares: Path) -> None:
     with pytest.raises(ValueError, match="click-2"):
         VosOptions(prompts=("click-2",))

@@ -77,6 +77,11 @@ class LabelAnnotations:
     def _black_and_white(self) -> bool:
         return self._declared is None and set(self._seen) == {BINARY}
 
+    @property
+    def white(self) -> bool:
+        """Whether the one object is white in the files: predictions for their evaluators are to be white too."""
+        return self._binary or self._black_and_white
+
     def masks(self, frame: int) -> dict[int, Mask]:
         path = self._files[frame]
         labels = self._labels(frame)

@@ -29,7 +29,7 @@ from masklet.metrics.manifest import Job
 from masklet.metrics.predictors import Frame, Predicted, Predictor, Tracking, load_predictor
 from masklet.metrics.prompting import click, follow, truth_at_start
 from masklet.metrics.protocols.base import Unit
-from masklet.metrics.protocols.vos import overlapping, video_files
+from masklet.metrics.protocols.vos import video_files
 from masklet.metrics.results import Figure, Score
 from masklet.metrics.run import PREDICTIONS, Evaluation
 from masklet.metrics.summary import vos_figures
@@ -148,7 +148,7 @@ class InteractiveProtocol:
             video = self._videos[unit.sequence]
             setting = f"{unit.setting}-{self.options.rounds}{self._mark}"
             place = self._folder / unit.predictor / setting / video.name
-            keeper.write(place, video, sitting.length, overlap=overlapping(video))
+            keeper.write(place, video, sitting.length)
         return scores
 
     def figures(self, scores: Sequence[Score]) -> list[Figure]:

@@ -24,11 +24,12 @@ from masklet.data.corruptions import CORRUPTIONS, Corrupted, ShotCuts
 from masklet.data.layouts import open_videos
 from masklet.data.sequences import AnnotatedVideo, Target
 from masklet.metrics.judging import Judge, without_overlap
+from masklet.metrics.keeping import overlapping
 from masklet.metrics.manifest import Job
 from masklet.metrics.predictors import Frame, Predictor, load_predictor
 from masklet.metrics.prompting import check_prompts, follow, point_at, truth_at_start
 from masklet.metrics.protocols.base import Unit
-from masklet.metrics.protocols.vos import overlapping, video_files
+from masklet.metrics.protocols.vos import video_files
 from masklet.metrics.results import Figure, Score, figures
 from masklet.metrics.run import Evaluation
 from masklet.metrics.summary import vos_figures

@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from masklet.data.layouts import open_videos
-from masklet.data.layouts.annotations import ObjectAnnotations
 from masklet.data.predictions import open_predictions
 from masklet.data.sequences import AnnotatedVideo, Mask, Target
 from masklet.metrics.identity import identity
 from masklet.metrics.judging import Judge, without_overlap
-from masklet.metrics.keeping import Keeper
+from masklet.metrics.keeping import Keeper, overlapping
 from masklet.metrics.manifest import Job
 from masklet.metrics.predictors import Frame, Predicted, Predictor, Tracking, load_predictor
 from masklet.metrics.prompting import check_prompts, follow, point_at, truth_at_start
@@ -157,7 +156,7 @@ class VosProtocol:
                 judge.add(frame, apart)
                 keeper.add(frame, apart)
         if self.options.keep:
-            keeper.write(self._folder / unit.predictor / unit.setting / video.name, video, length, overlap=overlap)
+            keeper.write(self._folder / unit.predictor / unit.setting / video.name, video, length)
         whole = _identities(video, frames, keeper.masks) | {"frames_per_second": tracking.frames / tracking.seconds}
         return [*judge.scores(unit.predictor, unit.setting), *_of_video(unit, whole)]
 
@@ -219,12 +218,6 @@ class Timed:
 
     def close(self) -> None:
         self._tracking.close()
-
-
-def overlapping(video: AnnotatedVideo) -> bool:
-    """Whether masks of several objects may overlap: where the truth has one picture an object (SA-V). Else each pixel
-    is given to one object, as in the truth."""
-    return isinstance(video.annotations, ObjectAnnotations)
 
 
 def build(job: Job, folder: Path) -> Evaluation:
