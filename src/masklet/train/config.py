@@ -250,6 +250,7 @@ class Recipe:
 
     Attributes
     ----------
+    start: name or path of the model whose weights the run starts from, as `masklet.load_model` takes it; None: none.
     objective: what is learnt. stages: in their order.
     ema: the averaged weights keep so much of themselves a step.
     precision: of the forward pass; weights and optimiser stay float32.
@@ -261,6 +262,7 @@ class Recipe:
     name: str
     model: ModelConfig
     stages: tuple[Stage, ...]
+    start: str | None = None
     objective: Objective = field(default_factory=Segment)
     optimiser: Optimiser = field(default_factory=Optimiser)
     schedule: Schedule = field(default_factory=Cosine)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from masklet.model.checkpoints import load
 from masklet.model.configs import ConvConfig
 from masklet.model.memory_attention import MemoryAttentionLayer
+from masklet.model.registry import load_model
 from masklet.model.sam2 import MEAN, STD, Sam2
 
 NORM_EPS = 1e-3
@@ -77,6 +78,23 @@ def load_trunk(model: Sam2, path: Path) -> None:
         raise ValueError(f"model {model.config.name!r} has no convolutional trunk to fill")
     weights = torch.load(path, map_location="cpu", weights_only=True)
     model.encoder.trunk.load_state_dict(convert_efficientnet_lite(weights, config))
+
+
+def start_from(model: Sam2, name: str | Path) -> None:
+    """Fill `model` with the weights of a named model or a file, whatever image size it was made for.
+
+    Raises
+    ------
+    FileNotFoundError: no such model or file. ValueError: it is built otherwise; the message names the tensors.
+    """
+    weights = load_model(name, device="cpu").state_dict()
+    state = model.state_dict()
+    wrong = sorted({n for n in state.keys() & weights.keys() if state[n].shape != weights[n].shape})
+    wrong += sorted(state.keys() ^ weights.keys())
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise ValueError(f"{name} is no start for {model.config.name}: they differ in {', '.join(wrong[:3])}{more}")
+    model.load_state_dict(weights)
 
 
 @torch.no_grad()
