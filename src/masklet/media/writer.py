@@ -46,7 +46,8 @@ _FORMATS: dict[str, _Format] = {
         alpha_pixels=None,
         suffixes=(".mp4", ".mov", ".m4v", ".mkv"),
         even=True,
-        options={"crf": "18", "preset": "veryfast"},
+        # Else the same frames may give other bytes from run to run.
+        options={"crf": "18", "preset": "veryfast", "x264-params": "cpu-independent=1"},
     ),
     "prores4444": _Format(
         encoder="prores_ks",
