@@ -34,8 +34,8 @@ def slices_section(scores: Sequence[Score], attributes: Attributes, leading: str
         drawings += _drawing(name, [part for part in found if part.predictor == leading], words)
     note = (
         f"{words.label} in percent by attribute, mean over a group's objects, in brackets its 95 % bootstrap interval; "
-        "bold where it differs from that of all other objects. The charts have that difference, for the first setting; "
-        "a disc is filled where the interval leaves out 0."
+        "bold where it differs from that of all other objects and neither side is one object alone. The charts have that difference, for the first setting; "
+        "a disc is filled where it is bold in the table."
     )
     if alone:
         note += f" All objects are of one group: {', '.join(alone)}."
@@ -53,19 +53,25 @@ def _table(name: str, found: Sequence[Slice], words: Wording) -> Table:
             Cell(text=group),
             Cell(text=predictor),
             Cell(text=str(count := max(part.count for part in parts.values())), value=count),
-            *(_cell(parts[setting], words) if setting in parts else Cell(text="") for setting in settings),
+            *(_cell(parts[setting], found, words) if setting in parts else Cell(text="") for setting in settings),
         ]
         for (group, predictor), parts in lines.items()
     ]
     return Table(caption=name, heads=["group", "predictor", "objects", *settings], rows=rows, names=2)
 
 
-def _cell(part: Slice, words: Wording) -> Cell:
+def _cell(part: Slice, found: Sequence[Slice], words: Wording) -> Cell:
     text = words.number(part.mean.value)
     if part.count > 1:
         text += f" ({span(part.mean, words.number)})"
-    differs = part.difference is not None and part.difference.excludes_zero
-    return Cell(text=text, value=part.mean.value, strong=differs)
+    return Cell(text=text, value=part.mean.value, strong=_differs(part, found))
+
+
+def _differs(part: Slice, found: Sequence[Slice]) -> bool:
+    """Whether the group differs from all other objects by more than chance; one object's mean has no spread to tell."""
+    place = part.predictor, part.setting
+    others = sum(other.count for other in found if (other.predictor, other.setting) == place) - part.count
+    return part.difference is not None and part.difference.excludes_zero and min(part.count, others) > 1
 
 
 def _drawing(name: str, found: Sequence[Slice], words: Wording) -> list[str]:
@@ -76,7 +82,7 @@ def _drawing(name: str, found: Sequence[Slice], words: Wording) -> list[str]:
             value=part.difference.value,
             low=part.difference.low,
             high=part.difference.high,
-            good=part.difference.value > 0 if part.difference.excludes_zero else None,
+            good=part.difference.value > 0 if _differs(part, found) else None,
         )
         for part in found
         if part.setting == found[0].setting and part.difference is not None
