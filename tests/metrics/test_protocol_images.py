@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +17,11 @@ from numpy.typing import NDArray
 from masklet.data.pictures import AnnotatedPicture
 from masklet.data.sequences import Mask
 from masklet.masks.rle import Rle
+from masklet.media import write_image
+from masklet.metrics.manifest import Job
 from masklet.metrics.protocols.images import ImageOptions, ImageProtocol
 from masklet.metrics.results import Score
+from masklet.metrics.run import build
 from masklet.model.configs import NANO
 from masklet.model.sam2 import Sam2
 from masklet.session import ImagePredictor
@@ -138,6 +142,17 @@ def test_who_knows_the_truth_has_it_with_one_click() -> None:
         for name in ("85", "90"):
             assert values(rows, f"NoC@{name}", number) == {"clicks": 1.0}
             assert values(rows, f"failed@{name}", number) == {"clicks": 0.0}
+
+
+def test_the_predicted_iou_is_held_against_the_iou() -> None:
+    masks = {1: block(0, 6), 2: block(8, 20, 2, 9)}
+    protocol = ImageProtocol(
+        [still("a", masks)], {"stub": lambda: knowing(*masks.values())}, ImageOptions(everything=0)
+    )
+    rows = [row for unit in protocol.units() for row in protocol.evaluate(unit)]
+    errors = {figure.setting: figure for figure in protocol.figures(rows) if figure.metric == "iou_ece"}
+    assert set(errors) == {*(f"click-{count}" for count in range(1, 6)), "box"}
+    assert {(figure.value, figure.count) for figure in errors.values()} == {(0.5, 2)}  # it says 0.5, and is right
 
 
 def sides(points: list[tuple[float, float]], labels: list[int], box: Any) -> list[tuple[Mask, float]]:
@@ -276,6 +291,32 @@ def test_a_model_is_measured_and_the_protocol_goes_to_workers_without_it() -> No
     assert figures["click-1", "oracle_iou"].value >= figures["click-1", "iou"].value
     again = pickle.loads(pickle.dumps(protocol))
     assert [row for unit in again.units() for row in again.evaluate(unit)] == rows
+
+
+def test_all_files_that_are_read_are_named_for_their_checksums(tmp_path: Path) -> None:
+    mask = np.zeros(SIZE, np.uint8)
+    mask[2:8, 3:9] = 255
+    labels, grey, coco = (tmp_path / name for name in ("labels", "grey", "coco"))
+    for folder in (labels / "images", labels / "masks", grey / "data_GT", grey / "boundary_GT", coco / "images"):
+        folder.mkdir(parents=True)
+        for name in ("x", "y"):
+            write_image(folder / f"{name}.png", mask)
+    listing = {
+        "images": [{"id": 1, "file_name": "x.png", "height": SIZE[0], "width": SIZE[1]}],
+        "annotations": [{"id": 5, "image_id": 1, "segmentation": Rle.encode(mask > 0).to_coco(), "iscrowd": 0}],
+        "categories": [],
+    }
+    (coco / "instances.json").write_text(json.dumps(listing))
+    found = {}
+    for root in (labels, grey, coco):
+        job = Job(protocol="images", data=str(root), predictors=(), options={"pictures": 1})
+        files = build(job, tmp_path).files
+        found[root.name] = {name: [str(path.relative_to(root)) for path in paths] for name, paths in files.items()}
+    assert found == {
+        "labels": {"x": ["images/x.png", "masks/x.png"]},
+        "grey": {"x": ["data_GT/x.png", "boundary_GT/x.png"]},
+        "coco": {"x.png": ["images/x.png"], "instances.json": ["instances.json"]},
+    }
 
 
 @pytest.mark.parametrize(

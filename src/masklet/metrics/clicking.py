@@ -58,7 +58,8 @@ class Wanted:
     def answer(self, prediction: Prediction, index: int) -> Answer:
         """Candidate `index` of a prediction, judged."""
         mask = self.counted(prediction.masks[index])
-        return Answer(mask, region_similarity(mask, self.mask), float(prediction.iou[index]))
+        predicted = min(max(float(prediction.iou[index]), 0.0), 1.0)
+        return Answer(mask, region_similarity(mask, self.mask), predicted)
 
     def counted(self, mask: Mask) -> Mask:
         """The mask without the pixels that do not count."""
@@ -67,7 +68,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A mask [H, W], its IoU with what is wanted, and the model's own estimate of that."""
+    """A mask [H, W], its IoU with what is wanted, and the model's own estimate of that; both 0..1."""
 
     mask: Mask
     iou: float

@@ -22,6 +22,7 @@ from masklet.data.layouts.coco import find_json
 from masklet.data.layouts.stills import GreyRegions, LabelRegions, ObjectFileRegions
 from masklet.data.pictures import AnnotatedPicture, open_pictures
 from masklet.masks.rle import Rle
+from masklet.metrics.calibration import reliability
 from masklet.metrics.clicking import Segmenter, Wanted, click_answers
 from masklet.metrics.manifest import Job
 from masklet.metrics.overlap import boundary_iou
@@ -141,8 +142,23 @@ class ImageProtocol:
         ]
 
     def figures(self, scores: Sequence[Score]) -> list[Figure]:
-        """Means over objects; an AR of a size is over the objects of that size."""
-        return figures(scores, METRICS)
+        """Means over objects, an AR of a size over the objects of that size; and calibration of the predicted IoU."""
+        pairs: dict[tuple[str, str], dict[str, list[float]]] = {}
+        for score in scores:
+            if score.metric in ("iou", "predicted_iou"):
+                lists = pairs.setdefault((score.predictor, score.setting), {"iou": [], "predicted_iou": []})
+                lists[score.metric].append(score.value)
+        errors = [
+            Figure(
+                predictor=predictor,
+                setting=setting,
+                metric="iou_ece",
+                value=reliability(lists["predicted_iou"], lists["iou"]).error,
+                count=len(lists["iou"]),
+            )
+            for (predictor, setting), lists in pairs.items()
+        ]
+        return [*figures(scores, METRICS), *errors]
 
     def describe(self) -> dict[str, Any]:
         """The options."""
