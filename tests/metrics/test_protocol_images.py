@@ -315,7 +315,7 @@ def test_all_files_that_are_read_are_named_for_their_checksums(tmp_path: Path) -
     assert found == {
         "labels": {"x": ["images/x.png", "masks/x.png"]},
         "grey": {"x": ["data_GT/x.png", "boundary_GT/x.png"]},
-        "coco": {"x.png": ["images/x.png"], "instances.json": ["instances.json"]},
+        "coco": {"x": ["images/x.png"], "instances.json": ["instances.json"]},
     }
 
 
