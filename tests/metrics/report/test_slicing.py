@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from masklet.metrics.report.slicing import slices_section
 from masklet.metrics.results import Score
+from masklet.metrics.slices import Key
 
 
 def rows(values: dict[str, float]) -> list[Score]:
@@ -15,7 +16,9 @@ def test_groups_that_differ_are_bold_unless_one_object_is_all_there_is():
     scores = rows({"a": 0.9, "b": 0.88, "c": 0.4, "d": 0.42, "e": 0.91})
     light = {"a": "day", "b": "day", "c": "night", "d": "night", "e": "day"}
     place = {"a": "wood", "b": "wood", "c": "sea", "d": "wood", "e": "wood"}
-    attributes = {(name, None): {"light": light[name], "place": place[name]} for name in light}
+    attributes: dict[Key, dict[str, str]] = {
+        (name, None): {"light": light[name], "place": place[name]} for name in light
+    }
     by_light, by_place = slices_section(scores, attributes, "model").tables
     assert [(row[0].text, row[2].text, row[3].strong) for row in by_light.rows] == [
         ("day", "3", True),

@@ -34,8 +34,8 @@ def slices_section(scores: Sequence[Score], attributes: Attributes, leading: str
         drawings += _drawing(name, [part for part in found if part.predictor == leading], words)
     note = (
         f"{words.label} in percent by attribute, mean over a group's objects, in brackets its 95 % bootstrap interval; "
-        "bold where it differs from that of all other objects and neither side is one object alone. The charts have that difference, for the first setting; "
-        "a disc is filled where it is bold in the table."
+        "bold where it differs from that of all other objects, and neither side is one object alone. The charts have "
+        "that difference, for the first setting; a disc is filled where the table is bold."
     )
     if alone:
         note += f" All objects are of one group: {', '.join(alone)}."
