@@ -39,13 +39,14 @@ class Judge:
         self._video = video
         self._frames = frozenset(frames)
         self._starts = starts
+        self._read: tuple[int, Mapping[int, Mask]] | None = None
         self._objects = {number: _Object() for number in video.annotations.objects}
 
     def add(self, frame: int, found: Frame) -> None:
         """J, F and the predictor's own figures of every object that counts on `frame`; absent ones are empty."""
         if frame not in self._frames:
             return
-        for number, truth in self._video.annotations.masks(frame).items():
+        for number, truth in self.truth(frame).items():
             entry = self._objects[number]
             predicted = found.get(number) or Predicted(mask=np.zeros(truth.shape, bool))
             visible = bool(truth.any())
@@ -62,6 +63,12 @@ class Judge:
                     "presence": float(predicted.visible == visible),
                 }
             entry.rows += [(frame, metric, value) for metric, value in values.items() if value is not None]
+
+    def truth(self, frame: int) -> Mapping[int, Mask]:
+        """The true masks of an annotated frame; those of the last one asked for are at hand."""
+        if self._read is None or self._read[0] != frame:
+            self._read = frame, self._video.annotations.masks(frame)
+        return self._read[1]
 
     def scores(self, predictor: str, setting: str) -> list[Score]:
         """All rows, by object and frame."""

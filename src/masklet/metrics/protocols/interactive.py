@@ -204,7 +204,7 @@ class _Sitting:
                 for frame, found in self._pass(tracking, efforts):
                     judge.add(frame, found)
                     keeper.add(frame, found)
-                    for number, (iou, predicted) in self._ious(frame, found, efforts).items():
+                    for number, (iou, predicted) in self._ious(judge, frame, found).items():
                         if frame not in efforts[number].edited and (number not in worst or iou < worst[number][0]):
                             worst[number] = iou, frame, Rle.encode(predicted.mask)
                 for effort in efforts.values():
@@ -224,7 +224,7 @@ class _Sitting:
             with closing(self._predictor.open(self._video.clip())) as tracking:
                 for frame, found in self._pass(tracking, efforts):
                     shown = dict(found)
-                    for number, (iou, predicted) in self._ious(frame, found, efforts).items():
+                    for number, (iou, predicted) in self._ious(judge, frame, found).items():
                         effort = efforts[number]
                         if iou < self._options.threshold and len(effort.edited) < budget and frame != effort.start:
                             mask = self._correct(tracking, frame, number, predicted.mask, effort)
@@ -261,15 +261,13 @@ class _Sitting:
         effort.edited.add(frame)
         return mask
 
-    def _ious(self, frame: int, found: Frame, efforts: Mapping[int, _Effort]) -> dict[int, tuple[float, Predicted]]:
+    def _ious(self, judge: Judge, frame: int, found: Frame) -> dict[int, tuple[float, Predicted]]:
         """Object -> IoU and prediction, on an annotated frame; none on others."""
         if frame not in self._annotated:
             return {}
-        truth = self._video.annotations.masks(frame)
+        truth = judge.truth(frame)
         return {
-            number: (region_similarity(predicted.mask, truth[number]), predicted)
-            for number, predicted in found.items()
-            if number in efforts
+            number: (region_similarity(predicted.mask, truth[number]), predicted) for number, predicted in found.items()
         }
 
     def _judge(self) -> Judge:
