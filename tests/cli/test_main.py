@@ -14,7 +14,7 @@ from masklet.media import write_image
 from masklet.model.configs import CONFIGS
 
 Cli = Callable[..., tuple[int, str, str]]
-COMMANDS = ("segment", "everything", "track", "info", "models")
+COMMANDS = ("segment", "everything", "track", "info", "models", "evaluate", "compare", "report")
 
 
 def test_help_names_every_command(cli: Cli):
