@@ -119,13 +119,17 @@ def test_interactive(cli: Cli, data: Path, weights: Path, tmp_path: Path) -> Non
         (("vos", "{data}", "--predictor", "copy", "--resume", "--overwrite"), "not the two together"),
         (("interactive", "{data}", "--predictor", "copy", "--rounds", "0"), "at least one round"),
         (("--manifest", "{data}/none.json"), "none.json"),
+        (("voss",), "expected one of images, interactive, robustness, speed, vos, or --manifest, got voss"),
+        (("vos", "{data}", "--predictor", "copy", "-o", "{data}/JPEGImages/a/00000.jpg"), "00000.jpg"),
     ],
 )
 def test_wrong_input_is_one_line_on_stderr(
     cli: Cli, data: Path, tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
-    code, _, err = cli("evaluate", *(word.format(data=data) for word in words), "-o", tmp_path / "run")
+    words = tuple(word.format(data=data) for word in words)
+    code, _, err = cli("evaluate", *words, *(() if "-o" in words else ("-o", tmp_path / "run")))
     assert code == 2
+    assert not (tmp_path / "run").exists()
     assert message in err
     assert len(err.strip().splitlines()) == 1
 

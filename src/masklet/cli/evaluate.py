@@ -48,11 +48,11 @@ evaluate_app = App(name="evaluate", help=HELP, help_format="markdown")
 @evaluate_app.default
 def again(
     data: Annotated[
-        Path | None, Parameter(help="Where the data set is now, if it is not where the manifest has it.")
+        str | None, Parameter(help="Where the data set is now, if it is not where the manifest has it.")
     ] = None,
     /,
     *,
-    manifest: Annotated[Path, Parameter(help="The manifest.json of an earlier run.")],
+    manifest: Annotated[Path | None, Parameter(help="The manifest.json of an earlier run.", show_default=False)] = None,
     output: OutputOption = Path("evaluate-output"),
     workers: WorkersOption = 1,
     resume: ResumeOption = False,
@@ -61,8 +61,11 @@ def again(
     """Repeat the run of a manifest, once data and models are found to be the same."""
     from masklet.metrics.manifest import Manifest
 
+    if manifest is None:
+        protocols = ", ".join(sorted(name for name in evaluate_app if not name.startswith("-")))
+        raise ValueError(f"expected one of {protocols}, or --manifest, got {data or 'none of them'}")
     pinned = Manifest.read(manifest)
-    job = pinned.job if data is None else replace(pinned.job, data=str(data))
+    job = pinned.job if data is None else replace(pinned.job, data=data)
     return execute(job, output, workers=workers, resume=resume, overwrite=overwrite, pinned=pinned)
 
 

@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from masklet.cli.options import MODEL_GROUP, OUTPUT_GROUP, Dtype, make_folder
+from masklet.cli.options import MODEL_GROUP, OUTPUT_GROUP, Dtype
 
 if TYPE_CHECKING:
     from masklet.metrics.manifest import Job, Manifest
@@ -110,6 +110,7 @@ def execute(
     """Run a job into a folder, show its table, say where the results are. Returns the exit code.
 
     Args:
+        resume: go on with the run in the folder, with as many threads as it had.
         pinned: the manifest to repeat: data and models must be its own, and its threads are taken.
 
     Raises:
@@ -118,6 +119,7 @@ def execute(
     """
     import torch
 
+    from masklet.metrics.manifest import FILE, Manifest
     from masklet.metrics.report.page import write_report
     from masklet.metrics.report.tables import figures_table
     from masklet.metrics.run import REPORT, RESULTS, ROWS, build, pin, run
@@ -127,9 +129,12 @@ def execute(
     if workers < 1:
         raise ValueError(f"expected at least one worker, got {workers}")
     console = Console(soft_wrap=True, highlight=False)
-    threads = max(1, torch.get_num_threads() // workers) if pinned is None else pinned.threads
+    before = pinned
+    if resume and (output / FILE).is_file():
+        before = Manifest.read(output / FILE)
+    threads = max(1, torch.get_num_threads() // workers) if before is None else before.threads
     models = {model: _model_file(model) for model in job.models}
-    evaluation = build(job, make_folder(output))
+    evaluation = build(job, output)
     with console.status("checksums of data and models"):
         manifest = pin(job, evaluation, model_files=models, threads=threads, workers=workers)
     if pinned is not None:
