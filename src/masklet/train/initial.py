@@ -85,16 +85,9 @@ def start_from(model: Sam2, name: str | Path) -> None:
 
     Raises
     ------
-    FileNotFoundError: no such model or file. ValueError: it is built otherwise; the message names the tensors.
+    FileNotFoundError: no such model or file. CheckpointError: it is built otherwise; the message names the tensors.
     """
-    weights = load_model(name, device="cpu").state_dict()
-    state = model.state_dict()
-    wrong = sorted({n for n in state.keys() & weights.keys() if state[n].shape != weights[n].shape})
-    wrong += sorted(state.keys() ^ weights.keys())
-    if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise ValueError(f"{name} is no start for {model.config.name}: they differ in {', '.join(wrong[:3])}{more}")
-    model.load_state_dict(weights)
+    model.load_state_dict(load_model(name, device="cpu", config=model.config).state_dict())
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from masklet.model.sam2 import Sam2
 from masklet.train.batches import Batch
 
-SCHEDULE, PROMPTS = 1, 2
+SCHEDULE, PROMPTS, PICTURES = 1, 2, 3
 """Streams of random numbers beside that of the samples (0)."""
 
 
@@ -29,6 +29,15 @@ class Draw:
     def prompts(self, batch: Batch) -> list[np.random.Generator]:
         """One generator an object, the same whatever objects share its batch."""
         return [np.random.default_rng([self.seed, PROMPTS, self.step, *seat]) for seat in batch.seats]
+
+    def pictures(self, batch: Batch) -> list[np.random.Generator]:
+        """One generator a picture (clip by clip, frame by frame), the same whatever pictures share its batch."""
+        numbers = dict(zip(batch.owner.tolist(), (number for number, _ in batch.seats), strict=True))
+        return [
+            np.random.default_rng([self.seed, PICTURES, self.step, numbers[clip], frame])
+            for clip in range(len(batch.images) // batch.length)
+            for frame in range(batch.length)
+        ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import torch
+
+from masklet.model.registry import load_model
 from masklet.model.sam2 import Sam2
-from masklet.train.config import Recipe, Segment, Stage
+from masklet.train.config import Distill, Mae, Recipe, Segment, Stage
+from masklet.train.distill import DistillModule
+from masklet.train.mae import MaeModule
 from masklet.train.objective import ObjectiveModule
 from masklet.train.segment import SegmentModule
 
 
 def build_objective(recipe: Recipe, stage: Stage, model: Sam2) -> ObjectiveModule:
-    """The objective of `recipe` around `model`; its own weights are the same whenever the seed is."""
-    objective = recipe.objective
-    match objective:
-        case Segment():
-            return SegmentModule(model, objective.losses, stage.prompting)
-        case _:
-            raise ValueError(f"no such objective: {objective}")
+    """The objective of `recipe` around `model`; its own weights are the same whenever the seed is.
+
+    Raises
+    ------
+    FileNotFoundError: the teacher is not on this machine. ValueError: options that do not fit the model.
+    """
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(recipe.seed)
+        match recipe.objective:
+            case Segment(losses=losses):
+                return SegmentModule(model, losses, stage.prompting)
+            case Mae() as options:
+                return MaeModule(model, options)
+            case Distill(teacher=name) as options:
+                return DistillModule(model, load_model(name, device="cpu"), options, stage.prompting)

@@ -23,7 +23,7 @@ from masklet.train.config import LossWeights, Prompting
 from masklet.train.losses import AnswerLoss, answer_loss
 from masklet.train.objective import BatchLoss, Draw, ObjectiveModule
 from masklet.train.prompts import corrections, first_clicks, noisy_boxes
-from masklet.train.unroll import Chosen, Unroll, candidates, choose
+from masklet.train.unroll import Chosen, Tracker, Unroll, candidates, choose
 
 DISTURBANCE = 6.0
 """Largest standard deviation of a disturbed mask's dents and bumps, in logits."""
@@ -40,15 +40,22 @@ class SegmentModule(ObjectiveModule):
         self._prompting = prompting
 
     def forward(self, batch: Batch, draw: Draw) -> BatchLoss:
-        user = self.interaction(batch, draw)
-        return user.loss(self._weights)
+        return self.interaction(batch, draw).loss(self._weights)
 
     def interaction(self, batch: Batch, draw: Draw) -> User:
         """A whole step of prompting, all answers judged."""
         schedule = draw.schedule()
-        far = batch.length > 1 and schedule.random() < self._prompting.far_share
-        lag = int(schedule.integers(0, FAR)) if far else 0
+        lag = self.lag(batch, schedule)
         tracker = Unroll(self.model, self.model.encode_image(batch.images), batch.length, batch.owner, lag)
+        return self.prompt(tracker, batch, draw, schedule)
+
+    def lag(self, batch: Batch, schedule: np.random.Generator) -> int:
+        """How many frames farther away than they are prompted frames pass for being in this step."""
+        far = batch.length > 1 and schedule.random() < self._prompting.far_share
+        return int(schedule.integers(0, FAR)) if far else 0
+
+    def prompt(self, tracker: Tracker, batch: Batch, draw: Draw, schedule: np.random.Generator) -> User:
+        """Prompt and track all of `batch` through `tracker`, all answers judged."""
         user = User(tracker, batch, self._weights, self._prompting, schedule, draw.prompts(batch))
         if batch.length == 1:
             user.still()
@@ -88,7 +95,7 @@ class User:
 
     def __init__(
         self,
-        tracker: Unroll,
+        tracker: Tracker,
         batch: Batch,
         weights: LossWeights,
         prompting: Prompting,

@@ -9,6 +9,7 @@ Legend: B clips, T frames, O objects of all clips, C model channels, K memory ch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -58,6 +59,16 @@ class Remembered:
     memory: Tensor
     pointer: Tensor
     prompted: bool
+
+
+class Tracker(Protocol):
+    """What a simulated user prompts; `Unroll` says what each of these does."""
+
+    def start_from_masks(self, frame: int, masks: Tensor) -> None: ...
+
+    def decode(self, frame: int, points: Points | None, previous: Tensor | None = None) -> Decoded: ...
+
+    def remember(self, frame: int, chosen: Chosen, *, prompted: bool) -> None: ...
 
 
 class Unroll:
