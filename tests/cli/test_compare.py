@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,5 +130,26 @@ def test_help_has_examples(cli: Cli, command: str):
 
 def test_slices_need_annotated_videos(cli: Cli, finished):
     code, _, stderr = cli("report", finished("run", [0.5]), "--slices")
+    assert code == 2
+    assert "a run of images has none" in stderr
+
+
+def test_slices_of_a_run_by_a_file_of_attributes(cli: Cli, finished, tmp_path: Path):
+    folder = finished("run", [0.2, 0.4, 0.8, 0.9])
+    attributes = tmp_path / "attributes.csv"
+    attributes.write_text("sequence,environment\np0,outdoor\np1,outdoor\np2,indoor\np3,indoor\n")
+    code, stdout, stderr = cli("evaluate", "slices", folder, "--attributes", attributes)
+    assert code == 0, stderr
+    assert "environment" in stdout
+    rows = list(csv.DictReader((folder / "slices.csv").open(encoding="utf-8")))
+    assert [(row["group"], row["objects"]) for row in rows] == [("indoor", "2"), ("outdoor", "2")]
+    assert float(rows[0]["mean"]) == pytest.approx(0.85)
+    assert float(rows[0]["difference"]) == pytest.approx(0.55)
+    assert float(rows[0]["low"]) <= 0.85 <= float(rows[0]["high"])
+    assert "environment" in (folder / "report.html").read_text()
+
+
+def test_slices_without_attributes_need_a_ground_truth(cli: Cli, finished):
+    code, _, stderr = cli("evaluate", "slices", finished("run", [0.5]))
     assert code == 2
     assert "a run of images has none" in stderr

@@ -19,6 +19,7 @@ from masklet.cli.info import info
 from masklet.cli.models import models
 from masklet.cli.report import report
 from masklet.cli.segment import segment
+from masklet.cli.slicing import slices
 from masklet.cli.track import track
 
 HELP = """Point at a thing once and get its mask: in a picture, or in every frame of a video.
@@ -38,6 +39,7 @@ app = App(
     version=__version__,
     suppress_keyboard_interrupt=False,
 )
+evaluate_app.command(slices)
 for command in (segment, everything, track, evaluate_app, compare, report, info, models):
     app.command(command)
 

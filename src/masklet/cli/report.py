@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from masklet.cli.options import OUTPUT_GROUP
-
-if TYPE_CHECKING:
-    from masklet.metrics.manifest import Job
 
 
 def report(
@@ -54,26 +51,12 @@ def report(
     """
     from rich.console import Console
 
-    from masklet.data.attributes import read_attributes
+    from masklet.cli.slicing import gather
     from masklet.metrics.report.page import write_report
-    from masklet.metrics.report.runs import open_run
     from masklet.metrics.run import REPORT
 
     page = run / REPORT if output is None else output
-    groups = {} if attributes is None else read_attributes(attributes)
-    if slices:
-        for key, found in _derived(open_run(run).results.manifest.job).items():
-            groups[key] = {**found, **groups.get(key, {})}
+    groups = gather(run, attributes, derived=slices)
     write_report(run, page, earlier=earlier or [], attributes=groups)
     Console(highlight=False, soft_wrap=True).print(f"page  {page}", markup=False)
     return 0
-
-
-def _derived(job: Job) -> dict[tuple[str, int | None], dict[str, str]]:
-    """Attributes of the objects of a job's videos, from their ground truth. Raises ValueError if it has no videos."""
-    from masklet.data.layouts import open_videos
-    from masklet.metrics.slices import derived_attributes
-
-    if job.data is None or job.protocol == "images":
-        raise ValueError(f"--slices needs annotated videos, and a run of {job.protocol} has none")
-    return derived_attributes(open_videos(job.root, job.layout, split=job.split))
