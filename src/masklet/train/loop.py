@@ -89,7 +89,8 @@ def train(
                 started = time.monotonic()
                 update = learner.update(batches)
                 times = {"seconds": time.monotonic() - asked, "waited": started - asked}
-                counts = {"frames": sum(len(b.images) for b in batches), "size": stage.size}
+                samples = stage.clips if batches[0].length > 1 else stage.stills
+                counts = {"samples": samples, "frames": sum(len(b.images) for b in batches), "size": stage.size}
                 diary.step({"step": learner.step, **counts, **times, "norm": update.norm, **update.figures})
                 stop = world.any(here=interrupts.requested)
                 due = judge.due(learner.step)
@@ -154,10 +155,24 @@ class _Judge:
 
 
 def save_atomically(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint so that a crash leaves the old one or the new one, never a part."""
+    """Write a checkpoint so that a crash leaves the old one or the new one, never a part.
+
+    Raises
+    ------
+    OSError: it cannot be written; the old one stays.
+    """
     temporary = path.with_name(path.name + ".part")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+        temporary.replace(path)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # what the disk said is behind torch's own words
+            cause = error.__context__
+            raise OSError(cause.errno, cause.strerror, str(path)) from None
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 class _Diary:
