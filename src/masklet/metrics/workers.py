@@ -9,7 +9,7 @@ import multiprocessing
 import random
 import signal
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -95,12 +95,10 @@ def in_processes(protocol: EvaluationProtocol, units: Sequence[Unit], setup: Set
 
 def _serve(there: Connection, protocol: EvaluationProtocol, setup: Setup) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one ends the others
-    with _threads(setup.threads):
+    # The pipe is broken where the first process is gone: killed, or done with this one.
+    with _threads(setup.threads), suppress(EOFError, BrokenPipeError):
         while True:
-            try:
-                unit = there.recv()
-            except EOFError:
-                return
+            unit = there.recv()
             try:
                 answer = list(evaluate(protocol, unit, setup))
             except Exception as error:  # raised again by the first process
