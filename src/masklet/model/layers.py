@@ -13,6 +13,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+def small_random(*shape: int, scale: float = 0.02) -> Tensor:
+    """Normally distributed start values of a learned vector.
+
+    On the meta device nothing is drawn: there, normal numbers alone import torch's compiler, which takes a second.
+    """
+    values = torch.empty(shape)
+    return values if values.is_meta else torch.randn(shape) * scale
+
+
 class ChannelNorm(nn.Module):
     """Layer norm over the channels of [B, C, H, W]."""
 

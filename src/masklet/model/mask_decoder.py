@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import ModelConfig
-from masklet.model.layers import ChannelNorm, Mlp
+from masklet.model.layers import ChannelNorm, Mlp, small_random
 
 MASKS = 4
 
@@ -103,9 +103,9 @@ class MaskDecoder(nn.Module):
         super().__init__()
         dim = config.d_model
         self.transformer = TwoWayTransformer(dim, config.decoder_heads, config.decoder_ffn)
-        self.object_token = nn.Parameter(torch.randn(1, dim) * 0.02)
-        self.iou_token = nn.Parameter(torch.randn(1, dim) * 0.02)
-        self.mask_tokens = nn.Parameter(torch.randn(MASKS, dim) * 0.02)
+        self.object_token = nn.Parameter(small_random(1, dim))
+        self.iou_token = nn.Parameter(small_random(1, dim))
+        self.mask_tokens = nn.Parameter(small_random(MASKS, dim))
         self.upscale8 = nn.ConvTranspose2d(dim, dim // 4, 2, stride=2)
         self.upscale_norm = ChannelNorm(dim // 4)
         self.upscale4 = nn.ConvTranspose2d(dim // 4, dim // 8, 2, stride=2)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import ModelConfig
-from masklet.model.layers import ChannelNorm
+from masklet.model.layers import ChannelNorm, small_random
 from masklet.model.positions import fourier, fourier_grid
 
 NEGATIVE, POSITIVE, BOX_START, BOX_END = 0, 1, 2, 3
@@ -45,10 +45,10 @@ class PromptEncoder(nn.Module):
         dim = config.d_model
         self.image_size = config.image_size
         self.grid = config.grid
-        self.register_buffer("frequencies", torch.randn(2, dim // 2))
-        self.label_embeddings = nn.Parameter(torch.randn(4, dim) * 0.02)
-        self.not_a_point = nn.Parameter(torch.randn(1, dim) * 0.02)
-        self.no_mask = nn.Parameter(torch.randn(1, dim) * 0.02)
+        self.register_buffer("frequencies", small_random(2, dim // 2, scale=1.0))
+        self.label_embeddings = nn.Parameter(small_random(4, dim))
+        self.not_a_point = nn.Parameter(small_random(1, dim))
+        self.no_mask = nn.Parameter(small_random(1, dim))
         self.mask_downscaling = nn.Sequential(
             nn.Conv2d(1, 4, 2, stride=2),
             ChannelNorm(4),

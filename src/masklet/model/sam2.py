@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from masklet.model.configs import ModelConfig
 from masklet.model.encoder import ImageEncoder, ImageFeatures
-from masklet.model.layers import Mlp
+from masklet.model.layers import Mlp, small_random
 from masklet.model.mask_decoder import Decoded, MaskDecoder
 from masklet.model.memory_attention import MemoryAttention
 from masklet.model.memory_encoder import MemoryEncoder
@@ -53,11 +53,11 @@ class Sam2(nn.Module):
         self.mask_decoder = MaskDecoder(config)
         self.pointer_projection = Mlp((dim, dim, dim, dim))
         self.mask_downsample = nn.Conv2d(1, 1, 4, stride=4)
-        self.memory_time = nn.Parameter(torch.randn(config.memories, memory_dim) * 0.02)
-        self.no_memory = nn.Parameter(torch.randn(1, dim) * 0.02)
-        self.no_object_pointer = nn.Parameter(torch.randn(1, dim) * 0.02)
+        self.memory_time = nn.Parameter(small_random(config.memories, memory_dim))
+        self.no_memory = nn.Parameter(small_random(1, dim))
+        self.no_object_pointer = nn.Parameter(small_random(1, dim))
         self.pointer_time = nn.Linear(dim, memory_dim) if config.pointer_time else None
-        self.no_object_memory = nn.Parameter(torch.randn(1, memory_dim) * 0.02) if config.occlusion_memory else None
+        self.no_object_memory = nn.Parameter(small_random(1, memory_dim)) if config.occlusion_memory else None
 
     @property
     def device(self) -> torch.device:
