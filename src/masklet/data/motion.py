@@ -1,6 +1,7 @@
-"""Smooth random motion of a layer: similarity with perspective along a path, and an elastic warp on top.
+"""Smooth random motion of a layer: similarity with perspective along a path, and a thin-plate warp on top.
 
-Coordinates are pixels of the S x S output. Matrices map the layer at rest to the frame at time t.
+Coordinates are pixels of the S x S output. Matrices map the layer at rest to the frame at time t; times between two
+frames are what a moving picture is blurred with.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-_KNOTS = 5  # control points of the elastic warp along each side
+_KNOTS = 5  # control points of the warp along each side
+_GRID = 33  # points along each side at which the warp is computed; it is smooth in between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +47,22 @@ class Motion:
         shake = rng.normal(0, 0.04, (length, 6)) * reach
         shake[0] = 0
         self._path = time * drift + time * (1 - time) * 2 * bend + shake
-        amount = np.float32(span.elastic * size * rng.uniform(0, 1))
-        start, end = rng.normal(0, 1, (2, 2, _KNOTS, _KNOTS)).astype(np.float32) * amount
-        self._elastic_start, self._elastic_end = start, end
+        side = np.linspace(0, 1, _KNOTS)
+        knots = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+        knots += rng.uniform(-0.04, 0.04, knots.shape)
+        amount = np.sqrt(2) * span.elastic * size * rng.uniform(0, 1)
+        side = (np.arange(_GRID) + 0.5) / _GRID
+        grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+        bent = thin_plate(knots, rng.normal(0, amount, knots.shape), grid)
+        self._bent = bent.reshape(_GRID, _GRID, 2).astype(np.float32)
         self._time = time[:, 0]
 
-    def matrix(self, t: int) -> np.ndarray:
-        """3x3 map from the layer at rest to frame `t`."""
-        x, y, log_scale, turn, px, py = self._path[t]
+    def matrix(self, t: float) -> np.ndarray:
+        """3x3 map from the layer at rest to its place at time `t`, 0..length-1."""
+        before = int(t)
+        share = t - before
+        after = min(before + 1, len(self._path) - 1)
+        x, y, log_scale, turn, px, py = (1 - share) * self._path[before] + share * self._path[after]
         scale = np.exp(log_scale)
         cos, sin = scale * np.cos(turn), scale * np.sin(turn)
         centre_x, centre_y = self._pivot
@@ -61,12 +71,27 @@ class Motion:
         back = np.array([[1, 0, centre_x + x * self._size], [0, 1, centre_y + y * self._size], [0, 0, 1]])
         return back @ warp @ to_centre
 
-    def flow(self, t: int) -> np.ndarray:
-        """Elastic displacement [S, S, 2] float32 in pixels, to be added to the sampling positions; 0 at time 0."""
-        knots = (self._elastic_end - self._elastic_start) * np.float32(self._time[t])
-        return cv2.resize(
-            np.ascontiguousarray(knots.transpose(1, 2, 0)), (self._size, self._size), interpolation=cv2.INTER_CUBIC
-        )
+    def flow(self, t: float) -> np.ndarray:
+        """Bending [S, S, 2] float32 in pixels, to be added to the sampling positions; 0 at time 0."""
+        reached = np.float32(np.interp(t, np.arange(len(self._time)), self._time))
+        return cv2.resize(self._bent * reached, (self._size, self._size), interpolation=cv2.INTER_CUBIC)
+
+
+def thin_plate(knots: np.ndarray, shifts: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """The thin-plate spline that moves `knots` [K, 2] by `shifts` [K, 2], at `points` [N, 2]: shifts [N, 2].
+
+    It bends least of all maps that do so (Bookstein, "Principal warps", 1989); knots on one line have none.
+    """
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        square = ((a[:, None] - b[None]) ** 2).sum(axis=-1)
+        return square * np.log(np.maximum(square, 1e-12))
+
+    plane = np.concatenate([np.ones((len(knots), 1)), knots], axis=1)
+    system = np.block([[kernel(knots, knots), plane], [plane.T, np.zeros((3, 3))]])
+    weights = np.linalg.solve(system, np.concatenate([shifts, np.zeros((3, 2))]))
+    plane = np.concatenate([np.ones((len(points), 1)), points], axis=1)
+    return kernel(points, knots) @ weights[:-3] + plane @ weights[-3:]
 
 
 def sampling_grid(rest_to_frame: np.ndarray, elastic: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,57 +1,9 @@
-"""Changes of colour, sharpness and crop that keep the masks true."""
+"""Changes of colour and sharpness as the bundled model is trained with: stronger than the published ones."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crop:
-    """A rectangle of a picture (pixels, may be flipped) that becomes the square model input."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    flip: bool
-
-    def matrix(self, size: int) -> np.ndarray:
-        """3x3 map from source pixel centres to pixel centres of the `size` x `size` output."""
-        sx, sy = size / self.width, size / self.height
-        forward = np.array(
-            [[sx, 0, (0.5 - self.x) * sx - 0.5], [0, sy, (0.5 - self.y) * sy - 0.5], [0, 0, 1]], dtype=np.float64
-        )
-        if self.flip:
-            forward = np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]], dtype=np.float64) @ forward
-        return forward
-
-    def apply(self, image: np.ndarray, size: int, *, nearest: bool = False) -> np.ndarray:
-        """Cut the rectangle out of `image` (HxW or HxWx3) and resample it to `size` x `size`."""
-        height, width = image.shape[:2]
-        x0, y0 = max(round(self.x), 0), max(round(self.y), 0)
-        x1, y1 = min(round(self.x + self.width), width), min(round(self.y + self.height), height)
-        shrinks = (x1 - x0) * (y1 - y0) > size * size
-        method = cv2.INTER_NEAREST if nearest else cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        out = cv2.resize(image[y0:y1, x0:x1], (size, size), interpolation=method)
-        return np.ascontiguousarray(out[:, ::-1]) if self.flip else out
-
-
-def random_crop(rng: np.random.Generator, height: int, width: int, min_share: float = 0.35) -> Crop:
-    """A crop of `min_share`..1 of the picture; its aspect varies because the model input squeezes it to a square."""
-    share = rng.uniform(min_share, 1.0)
-    aspect = np.exp(rng.uniform(np.log(0.8), np.log(2.0)))
-    crop_width = min(width, np.sqrt(share * width * height * aspect))
-    crop_height = min(height, crop_width / aspect)
-    return Crop(
-        x=rng.uniform(0, width - crop_width),
-        y=rng.uniform(0, height - crop_height),
-        width=crop_width,
-        height=crop_height,
-        flip=bool(rng.random() < 0.5),
-    )
 
 
 def jitter_colours(rng: np.random.Generator, frames: np.ndarray) -> np.ndarray:

@@ -53,6 +53,15 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where each kind of sample is drawn from: pictures, clips made from pictures, filmed clips."""
+
+    stills: Source
+    synthetic: Source
+    real: Source
+
+
 def promptable(masks: np.ndarray) -> np.ndarray:
     """Indices of the masks [N,H,W] whose area suits a first-frame prompt."""
     share = masks.mean(axis=(1, 2)) if len(masks) else np.zeros(0)

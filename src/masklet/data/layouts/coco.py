@@ -4,6 +4,9 @@ The JSON is `instances.json` in the root, or the one `instances*.json` in it or 
 given as the root. The pictures are in `images/` or beside the JSON; for `annotations/instances_X.json` in `X/` or
 `images/`. Segmentations are run lengths or polygons. Crowd regions are left out, as are annotations without a pixel and
 pictures without an object: there is nothing to point at. Specification: cocodataset.org, "Data format".
+
+Where annotations have a field "annotator" (BSDS500), several people have outlined the same picture: it is listed once
+for each of them, with the regions of that one.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ def open_coco(root: Path) -> list[AnnotatedPicture]:
         )
     listing = _read(path)
     images = {_field(entry, "id", path, "an image"): entry for entry in listing["images"]}
-    objects: dict[Any, dict[int, Rle]] = {image_id: {} for image_id in images}
+    objects: dict[tuple[Any, Any], dict[int, tuple[Rle, int]]] = {}
     for entry in listing["annotations"]:
         if entry.get("iscrowd"):
             continue
@@ -47,15 +50,21 @@ def open_coco(root: Path) -> list[AnnotatedPicture]:
         if image_id not in images:
             raise ValueError(f"{path}: {what} is of image {image_id}, which is not listed")
         rle = _rle(_field(entry, "segmentation", path, what), images[image_id], path, what)
-        if rle.area:
-            if number in objects[image_id]:
+        area = rle.area
+        if area:
+            of_person = objects.setdefault((image_id, entry.get("annotator")), {})
+            if number in of_person:
                 raise ValueError(f"{path}: a second {what} of image {image_id}")
-            objects[image_id][number] = rle
+            of_person[number] = rle, area
     folder = _picture_folder(path, [_field(entry, "file_name", path, f"image {i}") for i, entry in images.items()])
-    return [_picture(folder, images[i], masks, path) for i, masks in objects.items() if masks]
+    order = {image_id: place for place, image_id in enumerate(images)}
+    people = sorted(objects, key=lambda key: order[key[0]])
+    return [_picture(folder, images[image_id], objects[image_id, who], who, path) for image_id, who in people]
 
 
-def _picture(folder: Path, entry: dict[str, Any], masks: dict[int, Rle], path: Path) -> AnnotatedPicture:
+def _picture(
+    folder: Path, entry: dict[str, Any], masks: dict[int, tuple[Rle, int]], who: Any, path: Path
+) -> AnnotatedPicture:
     file = folder / entry["file_name"]
     if not file.is_file():
         raise FileNotFoundError(f"{file}: no such file; {path} lists it")
@@ -63,12 +72,13 @@ def _picture(folder: Path, entry: dict[str, Any], masks: dict[int, Rle], path: P
     if size != stated:
         raise ValueError(f"{file}: is {size[1]}x{size[0]} (width x height), {path.name} says {stated[1]}x{stated[0]}")
     masks = dict(sorted(masks.items()))
-    areas = {i: rle.area for i, rle in masks.items()}
+    areas = {i: area for i, (_, area) in masks.items()}
+    name = Path(entry["file_name"]).with_suffix("").as_posix()
     return AnnotatedPicture(
-        name=Path(entry["file_name"]).with_suffix("").as_posix(),
+        name=name if who is None else f"{name}@{who}",
         path=file,
         areas=areas,
-        regions=RleRegions(masks=masks),
+        regions=RleRegions(masks={i: rle for i, (rle, _) in masks.items()}),
     )
 
 

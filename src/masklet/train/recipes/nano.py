@@ -14,12 +14,11 @@ from pathlib import Path
 import cv2
 import torch
 
-from masklet.data.clips import ClipSource, MaskedClip
-from masklet.data.stills import StillPool, Stills, StillSource
-from masklet.data.synthesis import ClipSynthesis
+from masklet.data.augment import STRONG
+from masklet.data.samples import Sources
+from masklet.data.sources import open_sources
 from masklet.model.configs import NANO
 from masklet.model.sam2 import Sam2
-from masklet.train.batches import Sources
 from masklet.train.config import Level, LossWeights, Optimiser, Prompting, Recipe, Segment, Stage
 from masklet.train.initial import go_on_from, load_trunk, tie_memory
 from masklet.train.loop import train
@@ -76,16 +75,14 @@ def nano() -> Recipe:
     )
 
 
-def open_sources(data: Path) -> Sources:
-    """Stills, clips made from them, and real clips of a data folder.
+def nano_sources(data: Path) -> Sources:
+    """Stills, clips made from them, and filmed clips of a data folder with all data sets of `STILL_SHARES`.
 
     Raises
     ------
-    FileNotFoundError: one of the folders of `STILL_SHARES`, or `clips`, is missing.
+    FileNotFoundError, ValueError: as `open_sources`; one of the data sets is missing.
     """
-    pool = StillPool([(Stills(data / "stills" / name), share) for name, share in STILL_SHARES.items()])
-    clips = [MaskedClip.open(folder) for folder in sorted((data / "clips").iterdir()) if folder.is_dir()]
-    return Sources(stills=StillSource(pool), synthetic=ClipSynthesis(pool), real=ClipSource(clips))
+    return open_sources(data, augmentation=STRONG, ratios=STILL_SHARES)
 
 
 def main() -> None:
@@ -107,7 +104,7 @@ def main() -> None:
             go_on_from(model, arguments.start)
         tie_memory(model)
 
-    train(nano(), open_sources(arguments.data), arguments.run, prepare=prepare)
+    train(nano(), nano_sources(arguments.data), arguments.run, prepare=prepare)
 
 
 if __name__ == "__main__":
