@@ -126,24 +126,34 @@ class History:
 
     def curve(self, name: str, points: int = 120) -> list[tuple[float, float]]:
         """(step, value) of a step's figure, as at most so many means of neighbours."""
-        found = [(float(record["step"]), float(record[name])) for record in self.steps if name in record]
-        return averaged_curve(found, points)
+        return [(_mean(part, "step"), _mean(part, name)) for part in self._parts((name,), points)]
+
+    def ratio(self, above: str, below: str, points: int = 120) -> list[tuple[float, float]]:
+        """(step, one figure / another one), as at most so many ratios of neighbours' sums."""
+        found = [
+            (_mean(part, "step"), _mean(part, above), _mean(part, below))
+            for part in self._parts((above, below), points)
+        ]
+        return [(step, value / whole) for step, value, whole in found if whole > 0]
+
+    def _parts(self, names: Sequence[str], points: int) -> list[Sequence[Record]]:
+        """The steps that have these figures, in at most so many parts of neighbours."""
+        having = [record for record in self.steps if all(name in record for name in names)]
+        size = max(-(-len(having) // points), 1)
+        return [having[start : start + size] for start in range(0, len(having), size)]
 
     def _recent(self, name: str) -> float | None:
-        values = [float(record[name]) for record in self.steps[-_RECENT:] if name in record]
-        return sum(values) / len(values) if values else None
-
-
-def averaged_curve(curve: Sequence[tuple[float, float]], points: int) -> list[tuple[float, float]]:
-    """At most `points` means of neighbouring points of a curve."""
-    size = -(-len(curve) // points)
-    parts = [curve[start : start + size] for start in range(0, len(curve), size)] if curve else []
-    return [(sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part)) for part in parts]
+        having = [record for record in self.steps[-_RECENT:] if name in record]
+        return _mean(having, name) if having else None
 
 
 def figures_of(record: Record) -> dict[str, float]:
     """The figures of a validation's record."""
     return {name: float(value) for name, value in record.items() if name != "step"}
+
+
+def _mean(records: Sequence[Record], name: str) -> float:
+    return sum(float(record[name]) for record in records) / len(records)
 
 
 def _names(records: Iterable[Mapping[str, Any]], without: Iterable[str]) -> list[str]:

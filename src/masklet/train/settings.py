@@ -6,6 +6,7 @@ are read by the type that the field declares, so a wrong one is refused with wha
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import re
@@ -57,14 +58,36 @@ def override(recipe: T, changes: Sequence[str]) -> T:
     """
     tree = _Node()
     for change in changes:
-        key, given, text = change.partition("=")
-        if not given or not key.strip():
-            raise ValueError(f"expected a setting of the form key=value, got {change!r}")
+        key, text = _split(change)
         node = tree
-        for name in key.strip().split("."):
+        for name in key.split("."):
             node = node.parts.setdefault(name, _Node())
-        node.text = text.strip()
+        node.text = text
     return _changed(recipe, type(recipe), tree, "")
+
+
+def arguments(make: Callable[..., T]) -> dict[str, Value]:
+    """The arguments of a recipe's function, with their defaults."""
+    return {name: _plain(parameter.default) for name, parameter in inspect.signature(make).parameters.items()}
+
+
+def called(make: Callable[..., T], changes: Sequence[str]) -> tuple[T, list[str]]:
+    """The recipe that a function makes of those changes that are its arguments, and the other changes.
+
+    Raises
+    ------
+    ValueError: a change that is not `key=value`, or an argument that is of another type or that the function refuses.
+    """
+    hints, known = get_type_hints(make), arguments(make)
+    given: dict[str, Any] = {}
+    rest: list[str] = []
+    for change in changes:
+        key, text = _split(change)
+        if key in known:
+            given[key] = _parsed(text, hints[key], key)
+        else:
+            rest.append(change)
+    return make(**given), rest
 
 
 def written(value: Value) -> str:
@@ -91,6 +114,13 @@ class _Node:
 
     text: str | None = None
     parts: dict[str, _Node] = field(default_factory=dict)
+
+
+def _split(change: str) -> tuple[str, str]:
+    key, given, text = change.partition("=")
+    if not given or not key.strip():
+        raise ValueError(f"expected a setting of the form key=value, got {change!r}")
+    return key.strip(), text.strip()
 
 
 def _leaves(value: Any, kind: Any, key: str) -> Iterator[tuple[str, Value]]:
@@ -241,7 +271,7 @@ def _finite(value: float) -> float:
     return value
 
 
-def _wanted(kind: Any) -> str:
+def _wanted(kind: Any) -> str:  # noqa: PLR0911 (one line a type)
     """A type in words."""
     plain = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", types.NoneType: "None"}
     members = _members(kind)
