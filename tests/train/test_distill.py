@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from masklet.data.samples import Sources
 from masklet.model.checkpoints import load, save
 from masklet.model.configs import ModelConfig
 from masklet.model.sam2 import Sam2, build
-from masklet.train.batches import Batch, Sources, collate
+from masklet.train.batches import Batch, collate
 from masklet.train.config import Distill, LossWeights, Optimiser, Prompting, Recipe, Stage
 from masklet.train.distill import DistillModule, Teacher, feature_distance, mask_distance
 from masklet.train.loop import train

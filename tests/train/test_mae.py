@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from masklet.data.samples import Sources
 from masklet.model.configs import NANO, HieraConfig, ModelConfig
 from masklet.model.sam2 import build
-from masklet.train.batches import Batch, Sources, collate
+from masklet.train.batches import Batch, collate
 from masklet.train.config import Mae, Optimiser, Recipe, Stage
 from masklet.train.distributed import World
 from masklet.train.learner import Learner, new_state
