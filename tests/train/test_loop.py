@@ -17,7 +17,7 @@ from masklet.data.samples import Sample
 from masklet.model.checkpoints import load
 from masklet.model.configs import ModelConfig
 from masklet.model.sam2 import Sam2, build
-from masklet.train.batches import Batch, Part, Sources, ahead, draw_batches
+from masklet.train.batches import Part, Sources, draw_batches
 from masklet.train.config import (
     Cosine,
     Level,
@@ -149,23 +149,6 @@ def test_samples_follow_from_seed_step_and_number(sources: Sources) -> None:
     assert torch.equal(torch.cat([part.images for part in parts]), whole.images)
     with pytest.raises(ValueError, match="do not go round 3 processes"):
         draw_batches(sources, stage(1), 7, 3, Part(0, 3))
-
-
-def test_the_loader_hands_over_batches_in_order_and_its_errors(sources: Sources) -> None:
-    made: list[int] = []
-
-    def make(step: int) -> Batch:
-        if step == 4:
-            raise OSError("the disk is gone")
-        made.append(step)
-        return draw_batches(sources, stage(1), 1, step)[0]
-
-    batches = ahead(make, 2, 6, depth=1)
-    next(batches)
-    next(batches)
-    with pytest.raises(OSError, match="disk is gone"):
-        next(batches)
-    assert made == [2, 3]
 
 
 def test_working_a_step_through_in_parts_changes_nothing(tiny: ModelConfig, sources: Sources, tmp_path: Path) -> None:

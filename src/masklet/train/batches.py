@@ -1,28 +1,21 @@
-"""From samples to tensors, and a thread that prepares them ahead of the optimiser.
-
-Every batch follows from the seed and its step alone, whatever the thread does: a resumed run sees the same data.
+"""From samples to tensors. Every batch follows from the seed and its step alone: a resumed run sees the same data.
 
 Legend: B clips, T frames, O objects of all clips, S image side.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from masklet.data.samples import Sample, Source
+from masklet.data.samples import Sample, Sources
 from masklet.model.sam2 import MEAN, STD
 from masklet.train.config import Stage
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +63,6 @@ def collate(samples: Sequence[Sample], numbers: Sequence[int] | None = None) -> 
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """Where each kind of sample is drawn from."""
-
-    stills: Source
-    synthetic: Source
-    real: Source
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """The part of every step's samples that one process works through: each `of`-th one, from `index` on.
@@ -118,38 +102,3 @@ def _sample(sources: Sources, stage: Stage, seed: int, step: int, number: int, *
         return sources.stills.sample(rng, 1, stage.size, stage.objects)
     source = sources.real if rng.random() < stage.real_share else sources.synthetic
     return source.sample(rng, stage.length, stage.size, stage.objects)
-
-
-def ahead(make: Callable[[int], T], start: int, stop: int, depth: int = 4) -> Generator[T]:
-    """`make(start)`, ..., `make(stop - 1)`, prepared in a thread up to `depth` ahead; its error is raised here."""
-    ready: queue.Queue[T | BaseException] = queue.Queue(depth)
-    closing = threading.Event()
-
-    def put(item: T | BaseException) -> bool:
-        while not closing.is_set():
-            try:
-                ready.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        try:
-            for step in range(start, stop):
-                if not put(make(step)):
-                    return
-        except BaseException as error:  # handed over: the consumer raises it
-            put(error)
-
-    worker = threading.Thread(target=work, name="batches", daemon=True)
-    worker.start()
-    try:
-        for _ in range(start, stop):
-            item = ready.get()
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        closing.set()
-        worker.join()

@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -14,7 +15,8 @@ import torch
 
 from masklet.model.checkpoints import save
 from masklet.model.sam2 import Sam2, build
-from masklet.train.batches import Part, Sources, ahead, draw_batches
+from masklet.train.ahead import ahead
+from masklet.train.batches import Part, Sources, draw_batches
 from masklet.train.config import Recipe
 from masklet.train.distributed import World
 from masklet.train.learner import Learner, State, averaged, new_state
@@ -51,6 +53,7 @@ def train(
     watchers: Sequence[Watcher] = (),
     world: World | None = None,
     stop_after: int | None = None,
+    workers: int = 0,
 ) -> Path:
     """Run `recipe`, or go on with it where `folder` holds its checkpoint; returns the last checkpoint's path.
 
@@ -64,6 +67,7 @@ def train(
     validate: judges the averaged weights as `recipe.validation` says.
     world: the processes that train together; each calls this with its own. Default: this one alone.
     stop_after: leave after this step of the schedule, for runs in parts.
+    workers: processes that prepare batches, beside this one; 0: a thread of it. The batches are the same.
 
     Raises
     ------
@@ -83,7 +87,8 @@ def train(
             stage = recipe.stage_at(step)
             until = min(end, recipe.stage_end(step))
             learner = Learner(recipe, stage, state, world)
-            ready = ahead(lambda at, s=stage: draw_batches(sources, s, recipe.seed, at, part), step, until)
+            make = partial(draw_batches, sources, stage, recipe.seed, part=part)
+            ready = ahead(make, step, until, workers=workers)
             asked = time.monotonic()
             for batches in ready:
                 started = time.monotonic()
