@@ -42,6 +42,7 @@ def compare(
     """
     from rich.console import Console
 
+    from masklet.export.pages import write_page
     from masklet.metrics.report.comparison import (
         changes_table,
         compare_runs,
@@ -50,7 +51,6 @@ def compare(
         objects_table,
         other_data,
     )
-    from masklet.metrics.report.page import write_page
     from masklet.metrics.report.runs import open_run
 
     before, after = open_run(first), open_run(second)

@@ -64,7 +64,7 @@ class LiveLine:
             parts.insert(1, f"loss {history.loss:.3f}")
         if history.samples_per_second is not None:
             parts.append(f"{history.samples_per_second:.1f} samples/s")
-        if history.left is not None:
+        if history.left:
             parts.append(f"{duration(history.left)} left")
         if history.validations:
             parts.append(shown(figures_of(history.validations[-1]), 2))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from masklet.export.pages import render
 from masklet.metrics.report.comparison import (
     changes_table,
     compare_runs,
@@ -16,7 +17,6 @@ from masklet.metrics.report.comparison import (
     other_data,
     verdict,
 )
-from masklet.metrics.report.render import render
 from masklet.metrics.report.runs import open_run
 from masklet.metrics.results import Score, figures
 

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from masklet.metrics.report.strips import (
     MISSING,
     TOO_MUCH,
     WorstFrame,
-    data_uri,
     error_map,
     frame_values,
     strip,
@@ -98,13 +93,3 @@ def test_frames_are_judged_by_the_mean_of_j_and_f():
 
     rows = [score(1, "J", 0.2), score(1, "F", 0.6), score(2, "iou", 0.7), score(2, "visible", 0), score(None, "J", 0)]
     assert [(found.frame, found.value) for found in frame_values(rows)] == [(1, pytest.approx(0.4)), (2, 0.7)]
-
-
-def test_a_picture_travels_in_its_address():
-    kind, _, data = data_uri(np.full((8, 12, 3), (200, 30, 30), np.uint8)).partition(",")
-    assert kind == "data:image/jpeg;base64"
-    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
-        assert image.size == (12, 8)
-        red, green, blue = image.getpixel((5, 5))  # type: ignore[misc]
-    assert red > 150
-    assert max(green, blue) < 80

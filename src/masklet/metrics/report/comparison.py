@@ -8,9 +8,9 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table as Grid
 from rich.text import Text
 
+from masklet.export.charts import Difference, difference_chart
+from masklet.export.pages import Cell, Charts, Page, Section, Table
 from masklet.metrics.compare import Change, Comparison, ObjectChange, compare
-from masklet.metrics.report.blocks import Cell, Charts, Page, Section, Table
-from masklet.metrics.report.charts import Difference, difference_chart
 from masklet.metrics.report.quality import HEADLINES
 from masklet.metrics.report.runs import StoredRun
 from masklet.metrics.report.slicing import span

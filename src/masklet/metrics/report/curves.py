@@ -6,8 +6,8 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from masklet.metrics.report.blocks import Charts, Section
-from masklet.metrics.report.charts import Bar, Line, bar_chart, line_chart
+from masklet.export.charts import Bar, Line, bar_chart, line_chart
+from masklet.export.pages import Charts, Section
 from masklet.metrics.report.quality import headline
 from masklet.metrics.report.wording import Wording, percent, whole, wording
 from masklet.metrics.results import Figure, Score

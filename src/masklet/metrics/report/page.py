@@ -8,11 +8,9 @@ from pathlib import Path
 
 from masklet.data.layouts import open_videos
 from masklet.data.sequences import AnnotatedVideo
-from masklet.export.files import atomic_path
+from masklet.export.pages import Page, write_page
 from masklet.metrics.manifest import Job
-from masklet.metrics.report.blocks import Page
 from masklet.metrics.report.curves import clicks_section, finished_rounds, rounds_section, series_of, settings_section
-from masklet.metrics.report.render import render
 from masklet.metrics.report.runs import open_run
 from masklet.metrics.report.sequences import sequences_section, time_section
 from masklet.metrics.report.slicing import slices_section
@@ -87,12 +85,6 @@ def write_report(
         manifest=json.dumps(manifest.to_json(), indent=1),
     )
     write_page(page, out)
-
-
-def write_page(page: Page, out: Path) -> None:
-    """Write a page as one HTML file, atomically. Raises ValueError where the file cannot be written."""
-    with atomic_path(out) as temporary:
-        temporary.write_text(render(page), encoding="utf-8")
 
 
 def _videos(job: Job) -> list[AnnotatedVideo]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from masklet.metrics.report.blocks import Charts, Section
-from masklet.metrics.report.charts import Bar, Line, line_chart
+from masklet.export.charts import Bar, Line, line_chart
+from masklet.export.pages import Charts, Section
 from masklet.metrics.report.curves import Series, bar_charts
 from masklet.metrics.report.quality import sequence_quality
 from masklet.metrics.report.wording import percent, whole, wording

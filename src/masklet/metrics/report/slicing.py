@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from masklet.export.charts import Difference, difference_chart
+from masklet.export.pages import Cell, Charts, Section, Table
+from masklet.export.svg import Format
 from masklet.metrics.bootstrap import Interval
-from masklet.metrics.report.blocks import Cell, Charts, Section, Table
-from masklet.metrics.report.charts import Difference, difference_chart
-from masklet.metrics.report.svg import Format
 from masklet.metrics.report.wording import Wording, wording
 from masklet.metrics.results import Score
 from masklet.metrics.slices import Attributes, Slice, groups_of, slices

@@ -5,7 +5,6 @@ Legend: H W image, h w one field of a strip.
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -174,13 +173,6 @@ def view_of(mask: Mask) -> Box:
     left = min(max(round((x0 + x1 - wide) / 2), 0), width - wide)
     top = min(max(round((y0 + y1 - high) / 2), 0), height - high)
     return left, top, left + wide, top + high
-
-
-def data_uri(picture: Picture, *, quality: int = 82) -> str:
-    """A picture [H,W,3] as a JPEG inside of an address, for pages that load nothing."""
-    written, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    assert written
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
 
 
 def _resized(picture: Picture, size: tuple[int, int]) -> Picture:

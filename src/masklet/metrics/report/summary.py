@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from masklet.export.pages import Cell, Section, Table, Tile
 from masklet.metrics.manifest import Job, Manifest
-from masklet.metrics.report.blocks import Cell, Section, Table, Tile
 from masklet.metrics.report.curves import ROUND
 from masklet.metrics.report.published import Published, published
 from masklet.metrics.report.quality import headline

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from masklet.export.pages import Cell, Charts, Section, Table
 from masklet.metrics.calibration import auroc, presence_accuracy, probability, reliability
-from masklet.metrics.report.blocks import Cell, Charts, Section, Table
-from masklet.metrics.report.charts import reliability_diagram
+from masklet.metrics.report.reliability import reliability_diagram
 from masklet.metrics.report.wording import wording
 from masklet.metrics.results import Score
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from masklet.data.predictions import prediction_path
 from masklet.data.sequences import AnnotatedVideo, Mask
 from masklet.export.files import read_labels
-from masklet.metrics.report.blocks import Section, Strip
-from masklet.metrics.report.strips import WorstFrame, data_uri, frame_values, strip, worst_frames
+from masklet.export.pages import Section, Strip, data_uri
+from masklet.metrics.report.strips import WorstFrame, frame_values, strip, worst_frames
 from masklet.metrics.report.wording import wording
 from masklet.metrics.results import Score
 

@@ -6,18 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from masklet.metrics.calibration import Bin
-from masklet.metrics.report.charts import (
+from masklet.export.charts import (
     Bar,
     Difference,
     Line,
     bar_chart,
     difference_chart,
     line_chart,
-    reliability_diagram,
     thinned,
 )
-from masklet.metrics.report.svg import shortened, ticks
+from masklet.export.svg import shortened, ticks
 from masklet.metrics.report.wording import percent, whole
 
 HOSTILE = "<script>&\"'"
@@ -128,22 +126,6 @@ def test_differences_lie_left_and_right_of_no_change():
     assert [element.attrib["class"].split()[1] for element in (up, down, both)] == ["better", "worse", "same"]
 
 
-def test_kept_promises_lie_on_the_diagonal():
-    bins = [
-        Bin(low=0.2, high=0.3, count=4, predicted=0.25, actual=0.25),
-        Bin(low=0.9, high=1, count=16, predicted=0.95, actual=0.5),
-    ]
-    root = ElementTree.fromstring(reliability_diagram("t", bins, predicted="said", actual="was"))
-    diagonal = of_class(root, "diagonal")[0]
-    x0, y0, x1, y1 = (attribute(diagonal, name) for name in ("x1", "y1", "x2", "y2"))
-    kept, broken = of_class(root, "bubble")
-    share = (attribute(kept, "cx") - x0) / (x1 - x0)
-    assert share == pytest.approx(0.25, abs=1e-3)
-    assert (attribute(kept, "cy") - y0) / (y1 - y0) == pytest.approx(share, abs=1e-3)
-    assert (attribute(broken, "cy") - y0) / (y1 - y0) == pytest.approx(0.5, abs=1e-3)
-    assert attribute(broken, "r") > attribute(kept, "r")
-
-
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(1, 8))
 def test_ticks_are_round_and_inside(low: float, width: float, count: int):
     found = ticks(low, low + width, count)
@@ -163,7 +145,6 @@ def test_ticks_are_round_and_inside(low: float, width: float, count: int):
         lambda: line_chart("t", [], x_label="x", x_text=whole, y_text=whole),
         lambda: line_chart("t", [Line(label="a", points=[])], x_label="x", x_text=whole, y_text=whole),
         lambda: difference_chart("t", [], text=percent),
-        lambda: reliability_diagram("t", [], predicted="x", actual="y"),
         lambda: ticks(1, 1, 4),
         lambda: ticks(0, float("nan"), 4),
     ],

@@ -1,9 +1,21 @@
-"""What a page is made of: plain values that one template turns into HTML. Texts are no markup: it escapes them."""
+"""Pages that people read: plain values that one template turns into HTML. Texts are no markup: it escapes them.
+
+A page is one file with its style, script and pictures inside; it asks the network for nothing.
+"""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import NDArray
+
+from masklet.export.files import atomic_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +93,8 @@ class Page:
     kind: what sort of page it is, above the title.
     facts: label and value of what was run, on what.
     tiles: the figures to be seen first.
-    manifest: the whole manifest as JSON text; empty for none.
+    manifest: all that pins what was run, as JSON text; empty for none.
+    refresh: seconds after which a browser is to look for a newer page; 0 for a page that stays as it is.
     """
 
     kind: str
@@ -90,3 +103,30 @@ class Page:
     tiles: Sequence[Tile]
     sections: Sequence[Section]
     manifest: str = ""
+    refresh: int = 0
+
+
+def render(page: Page) -> str:
+    """The page as HTML; sections without contents are left out."""
+    environment = Environment(
+        loader=PackageLoader("masklet.export"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    full = replace(page, sections=[section for section in page.sections if not section.empty])
+    return environment.get_template("page.html").render(page=full)
+
+
+def write_page(page: Page, out: Path) -> None:
+    """Write a page as one HTML file, atomically. Raises ValueError where the file cannot be written."""
+    with atomic_path(out) as temporary:
+        temporary.write_text(render(page), encoding="utf-8")
+
+
+def data_uri(picture: NDArray[np.uint8], *, quality: int = 82) -> str:
+    """A picture [H,W,3] as a JPEG inside of an address, for pages that load nothing."""
+    written, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert written
+    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

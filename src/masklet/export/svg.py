@@ -54,6 +54,11 @@ def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+def polyline(points: Sequence[tuple[float, float]]) -> str:
+    """Places in the drawing as the attribute `points` of a polyline."""
+    return " ".join(f"{number(x)},{number(y)}" for x, y in points)
+
+
 def rendered(root: Element) -> str:
     """The drawing as text, for use inside of HTML."""
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)

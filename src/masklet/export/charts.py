@@ -1,6 +1,6 @@
-"""The charts of a report: bars, lines, differences with their intervals, and the reliability diagram.
+"""The charts of a page: bars, lines, differences with their intervals.
 
-Each is a function from numbers to SVG text (see `masklet.metrics.report.svg` for what they share). Nothing is told by
+Each is a function from numbers to SVG text (see `masklet.export.svg` for what they share). Nothing is told by
 colour alone: bars carry their names, lines have patterns and marks.
 """
 
@@ -11,8 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from masklet.metrics.calibration import Bin
-from masklet.metrics.report.svg import (
+from masklet.export.svg import (
     HEAD,
     WIDTH,
     Element,
@@ -26,7 +25,7 @@ from masklet.metrics.report.svg import (
     headed,
     legend_height,
     mark,
-    number,
+    polyline,
     rendered,
     shortened,
     ticks,
@@ -190,38 +189,6 @@ def difference_chart(title: str, rows: Sequence[Difference], *, text: Format) ->
     return rendered(root)
 
 
-def reliability_diagram(title: str, bins: Sequence[Bin], *, predicted: str, actual: str) -> str:
-    """What came true against what was promised; on the diagonal a promise is kept. Discs grow with their count.
-
-    Parameters
-    ----------
-    predicted, actual: names of the axes.
-
-    Raises
-    ------
-    ValueError: no bin.
-    """
-    if not bins:
-        raise ValueError(f"{title}: a reliability diagram needs at least one prediction")
-    plot = Plot(left=38, right=WIDTH - 60, top=HEAD + 20, bottom=HEAD + WIDTH - 78, x=(0, 1), y=(0, 1))
-    said = "; ".join(
-        f"promised {100 * b.predicted:.0f} %, came true {100 * b.actual:.0f} % ({b.count} times)" for b in bins
-    )
-    root = headed(title, said, plot.bottom + 34)
-    axis = [(value / 5, f"{20 * value}") for value in range(6)]
-    plot.draw_axes(root, x_ticks=axis, y_ticks=axis, x_label=f"{predicted} (%)")
-    add(root, "text", f"{actual} (%)", x=0, y=HEAD + 11, class_="name")
-    (x0, y0), (x1, y1) = plot.at(0, 0), plot.at(1, 1)
-    add(root, "line", x1=x0, y1=y0, x2=x1, y2=y1, class_="diagonal")
-    points = [plot.at(bin_.predicted, bin_.actual) for bin_ in bins]
-    add(root, "polyline", points=_polyline(points), class_="line s0")
-    largest = max(bin_.count for bin_ in bins)
-    for bin_, (x, y) in zip(bins, points, strict=True):
-        drawn = add(root, "circle", cx=x, cy=y, r=3 + 7 * math.sqrt(bin_.count / largest), class_="bubble s0")
-        add(drawn, "title", f"promised {100 * bin_.predicted:.1f} %, came true {100 * bin_.actual:.1f} %, {bin_.count}")
-    return rendered(root)
-
-
 def thinned(points: Sequence[tuple[float, float]], most: int = _FINEST) -> list[tuple[float, float]]:
     """At most `most` (2 or more) of a line's points: of each stretch its lowest and highest, so that no dip is lost."""
     if len(points) <= most:
@@ -239,7 +206,7 @@ def _draw_line(root: Element, plot: Plot, line: Line, x_text: Format, y_text: Fo
     series = line.series
     points = [plot.at(x, y) for x, y in thinned(line.points)]
     style = f"line {colour_class(series)}"
-    add(root, "polyline", points=_polyline(points), class_=style, **dashes(series))
+    add(root, "polyline", points=polyline(points), class_=style, **dashes(series))
     few = len(line.points) <= _MARKED
     # On a dense line the marks of different series stand at different places.
     shown = line.points if few else line.points[len(line.points) // 12 + 5 * series :: max(len(line.points) // 5, 1)]
@@ -263,10 +230,6 @@ def _rounded(low: float, high: float) -> tuple[float, float]:
 
 def _widened(low: float, high: float) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
-def _polyline(points: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{number(x)},{number(y)}" for x, y in points)
 
 
 def _interval(row: Difference, text: Format) -> str:
