@@ -13,6 +13,7 @@ from rich.console import Console
 
 from masklet import __version__
 from masklet.cli.compare import compare
+from masklet.cli.data import data_app
 from masklet.cli.evaluate_more import evaluate_app
 from masklet.cli.everything import everything
 from masklet.cli.info import info
@@ -40,7 +41,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 evaluate_app.command(slices)
-for command in (segment, everything, track, evaluate_app, compare, report, info, models):
+for command in (segment, everything, track, evaluate_app, compare, report, data_app, info, models):
     app.command(command)
 
 

@@ -13,7 +13,7 @@ from masklet.export.overlay import MaskLike, OverlayStyle, draw_masks, draw_prom
 from masklet.export.text import Picture, draw_label, draw_line
 from masklet.masks.rle import Rle
 
-_PAPER = (24, 26, 31)
+PAPER = (24, 26, 31)
 _INK = (214, 218, 226)
 _CHIP = (38, 41, 48)
 
@@ -77,7 +77,7 @@ def contact_sheet(
     size = max(13, width // 26)
     head = round(size * 1.9) if title else 0
     sheet = np.empty((head + gap + rows * (height + gap), gap + columns * (width + gap), 3), np.uint8)
-    sheet[:] = _PAPER
+    sheet[:] = PAPER
     if title:
         draw_line(sheet, title, (gap, gap + size // 4), _INK, size=size)
     for i, cell in enumerate(cells):
