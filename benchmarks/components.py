@@ -6,7 +6,7 @@ import statistics
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,10 @@ class Plan:
 
 def measure(plan: Plan) -> list[dict[str, Any]]:
     """One row for each side, ours first."""
-    config = CONFIGS[plan.model] if plan.image_size is None else CONFIGS[plan.model].at(plan.image_size)
+    # A read-out of memory has no counterpart there: both sides go without.
+    config = replace(CONFIGS[plan.model], readout=None)
+    if plan.image_size is not None:
+        config = config.at(plan.image_size)
     with tempfile.TemporaryDirectory() as folder:
         job = Job(
             config=config,

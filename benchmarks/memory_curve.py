@@ -40,12 +40,12 @@ class Curve:
         return max(r for f, r in zip(self.frames, self.resident, strict=True) if f >= SETTLED) - base
 
 
-def record(weights: Path, path: Path, *, frames: int, archive: bool, threads: int) -> Curve:
+def record(model: str, path: Path, *, frames: int, archive: bool, threads: int) -> Curve:
     """Tracks `frames` frames of 640x360 and writes the curve to `path` as it grows."""
     torch.set_num_threads(threads)
     scene = Scene(frames, 360, 640)
     with (
-        VideoSession(load_model(weights, device="cpu"), scene, archive=archive) as session,
+        VideoSession(load_model(model, device="cpu"), scene, archive=archive) as session,
         path.open("w", newline="") as file,
     ):
         writer = csv.writer(file)
@@ -84,9 +84,9 @@ def resident_memory() -> float:
     return psutil.Process().memory_info().rss / 2**20
 
 
-def main(weights: str, path: str, frames: str, archive: str, threads: str) -> None:
-    """`python -m benchmarks.memory_curve WEIGHTS OUT.csv FRAMES on|off THREADS`: a process of its own for `run`."""
-    curve = record(Path(weights), Path(path), frames=int(frames), archive=archive == "on", threads=int(threads))
+def main(model: str, path: str, frames: str, archive: str, threads: str) -> None:
+    """`python -m benchmarks.memory_curve MODEL OUT.csv FRAMES on|off THREADS`: a process of its own for `run`."""
+    curve = record(model, Path(path), frames=int(frames), archive=archive == "on", threads=int(threads))
     print(f"growth after {SETTLED} frames: {curve.growth:.0f} MB")
 
 

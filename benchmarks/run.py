@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 from benchmarks import report
 from benchmarks.components import DTYPES, Plan, measure
-from benchmarks.peer import write_weights
-from masklet.model.configs import CONFIGS, NANO
+from masklet.model.configs import CONFIGS
 
 
 def components(options: argparse.Namespace) -> None:
@@ -29,12 +26,10 @@ def components(options: argparse.Namespace) -> None:
 def memory(options: argparse.Namespace) -> None:
     """One process for each curve, so that none inherits the other's memory."""
     report.RESULTS.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        weights = write_weights(NANO, Path(folder))[0]
-        for archive in options.archive:
-            arguments = (weights, report.curve_file(archive), options.frames, archive, options.threads)
-            subprocess.run([sys.executable, "-m", "benchmarks.memory_curve", *map(str, arguments)], check=True)
-            report.write()
+    for archive in options.archive:
+        arguments = ("nano", report.curve_file(archive), options.frames, archive, options.threads)
+        subprocess.run([sys.executable, "-m", "benchmarks.memory_curve", *map(str, arguments)], check=True)
+        report.write()
 
 
 def main() -> None:
