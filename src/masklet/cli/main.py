@@ -22,6 +22,7 @@ from masklet.cli.report import report
 from masklet.cli.segment import segment
 from masklet.cli.slicing import slices
 from masklet.cli.track import track
+from masklet.cli.train import train
 
 HELP = """Point at a thing once and get its mask: in a picture, or in every frame of a video.
 
@@ -41,7 +42,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 evaluate_app.command(slices)
-for command in (segment, everything, track, evaluate_app, compare, report, data_app, info, models):
+for command in (segment, everything, track, evaluate_app, compare, report, train, data_app, info, models):
     app.command(command)
 
 

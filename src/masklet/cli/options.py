@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Group, Parameter
 
 if TYPE_CHECKING:
+    import torch
+
     from masklet.model.sam2 import Sam2
 
 MODEL_GROUP = Group("Model", sort_key=3)
@@ -47,14 +49,21 @@ def load(model: str, device: str | None, dtype: Dtype | None) -> Sam2:
 
     from masklet.model.registry import load_model
 
+    place = None if device is None else usable_device(device)
+    return load_model(model, device=place, dtype=None if dtype is None else getattr(torch, dtype))
+
+
+def usable_device(device: str) -> torch.device:
+    """The device of that name. Raises ValueError where it cannot be used."""
+    import torch
+
     try:
-        place = None if device is None else torch.device(device)
-        if place is not None:
-            torch.empty(0, device=place)  # a device that exists in name only fails here
+        place = torch.device(device)
+        torch.empty(0, device=place)  # a device that exists in name only fails here
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise ValueError(f"cannot use the device {device!r}: {reason}") from None
-    return load_model(model, device=place, dtype=None if dtype is None else getattr(torch, dtype))
+    return place
 
 
 def make_folder(path: Path) -> Path:

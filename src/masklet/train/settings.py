@@ -13,7 +13,7 @@ import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from masklet.model.configs import CONFIGS, ModelConfig
 
@@ -146,7 +146,7 @@ def _changed(value: Any, kind: Any, node: _Node, key: str) -> Any:
             return _built(made, node, key)
     if not node.parts:
         return value
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         kinds = _kinds(type(value))
         for name in node.parts:
             if name not in kinds:
@@ -175,7 +175,12 @@ def _items_changed(value: tuple[Any, ...], kind: Any, node: _Node, key: str) -> 
 
 def _named(kind: Any, text: str) -> type | None:
     """The class that `text` names, out of those that a field can be made of."""
-    return next((made for made in _members(kind) if is_dataclass(made) and made.__name__ == text), None)
+    return next((made for made in _members(kind) if _is_part(made) and made.__name__ == text), None)
+
+
+def _is_part(kind: Any) -> TypeGuard[type]:
+    """Whether a type is a dataclass."""
+    return isinstance(kind, type) and is_dataclass(kind)
 
 
 def _built(made: type, node: _Node, key: str) -> Any:
@@ -236,7 +241,7 @@ def _read(text: str, kind: Any) -> Any:  # noqa: PLR0911 (one line a type)
 
 
 def _read_tuple(text: str, parts: tuple[Any, ...]) -> tuple[Any, ...]:
-    if is_dataclass(parts[0]):
+    if _is_part(parts[0]):
         raise ValueError(text)
     if text.startswith("["):
         items = [written(item) for item in json.loads(text)]
@@ -283,7 +288,7 @@ def _wanted(kind: Any) -> str:  # noqa: PLR0911 (one line a type)
         return _either([str(value) for value in get_args(kind)])
     if get_origin(kind) is tuple:
         parts = get_args(kind)
-        if is_dataclass(parts[0]):
+        if _is_part(parts[0]):
             return f"its parts one by one ({parts[0].__name__}: {', '.join(_kinds(parts[0]))})"
         word = re.sub(r"^an? ", "", _wanted(parts[0])) + "s"
         return f"{word} with commas between them" if parts[-1] is Ellipsis else f"{len(parts)} {word}: a,b"
