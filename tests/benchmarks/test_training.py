@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from masklet.model.configs import CONFIGS
+from masklet.train.recipes import finetune
+
+pytest.importorskip("transformers")
+
+from benchmarks import training
+
+TINY = CONFIGS["sam2.1-hiera-tiny"].at(64)
+
+
+def test_both_sides_have_the_same_loss():
+    row = training.compare(TINY, training.lesson(64, 1, 2, 2), "fp32", rounds=1)
+    assert row["objects"] == 2
+    assert row["ratio"] == pytest.approx(row["transformers"] / row["masklet"])
+
+
+def test_sides_that_disagree_are_not_timed(monkeypatch):
+    monkeypatch.setitem(training.SIDES, "transformers", lambda model, task: training.peer_loss(model, task) * 1.1)
+    with pytest.raises(ValueError, match="the sides' losses differ"):
+        training.compare(TINY, training.lesson(64, 1, 1, 1), "fp32", rounds=1)
+
+
+def test_rows_for_stills_and_clips():
+    recipe = finetune(size=64, clips=1, stills=2, length=2, objects=1)
+    stills, clips = training.measure(recipe, "fp32", steps=1, ceiling=1e12)
+    assert (stills["samples"], clips["samples"]) == ("2 stills", "1 clips x 2")
+    assert clips["frames_per_second"] == 2 * clips["samples_per_second"]
+    assert stills["gflop"] > 0
+
+
+def test_attention_is_counted():
+    q = torch.randn(1, 2, 64, 32, requires_grad=True)
+    with training.counter() as counted:
+        torch.nn.functional.scaled_dot_product_attention(q, q, q).sum().backward()
+    forward = 2 * 2 * 2 * 64 * 64 * 32  # two products of two heads
+    assert counted.get_total_flops() == pytest.approx(3.5 * forward)
+
+
+def test_a_click_more_each_round():
+    task = training.lesson(64, 1, 2, 3)
+    assert [points.labels.tolist() for points in task.clicks] == [[[1]] * 2, [[1, 0]] * 2, [[1, 0, 1]] * 2]
+    rows, columns = ((task.clicks[0].coordinates[:, 0].flip(1) + 0.5) // 4).long().T
+    assert (task.batch.shares[range(2), 0, rows, columns] >= 0.5).all()
+
+
+def test_the_ceiling_is_a_rate():
+    assert training.matmul_ceiling(torch.float32, side=64, rounds=1) > 0
