@@ -25,6 +25,12 @@ def clips(clip_folder: Path, stills_folder: Path) -> list[MaskedClip]:
     return [*open_collections(clip_folder)[0].clips, *open_collections(stills_folder)[0].pictures]
 
 
+def contents(archive: tarfile.TarFile, name: str) -> bytes:
+    file = archive.extractfile(name)
+    assert file is not None
+    return file.read()
+
+
 def same(one: MaskedClip, other: MaskedClip) -> bool:
     places = range(len(one))
     frames = all(np.array_equal(a, b) for a, b in zip(one.frames(places), other.frames(places), strict=True))
@@ -60,7 +66,7 @@ def test_archives_are_standard(clips: list[MaskedClip], tmp_path: Path) -> None:
     [shard] = pack(clips, tmp_path)
     with tarfile.open(shard) as archive:
         names = archive.getnames()
-        listing = json.load(archive.extractfile("00000003-things-1-0.json"))
+        listing = json.loads(contents(archive, "00000003-things-1-0.json"))
     keys = [name.partition(".")[0] for name in names]
     assert list(dict.fromkeys(keys)) == sorted(set(keys))
     assert names[:2] == ["00000000-walk-walk.00000.jpg", "00000000-walk-walk.00001.jpg"]
@@ -145,7 +151,7 @@ def archive(path: Path, files: dict[str, bytes]) -> Path:
 def test_sa1b_archives_are_read_as_they_are(clips: list[MaskedClip], tmp_path: Path) -> None:
     [shard] = pack(clips[1:2], tmp_path / "ours")
     with tarfile.open(shard) as tar:
-        picture, listing = (tar.extractfile(name).read() for name in tar.getnames())
+        picture, listing = (contents(tar, name) for name in tar.getnames())
     theirs = archive(tmp_path / "sa_000020.tar", {"./sa_7.jpg": picture, "./sa_7.json": listing})
     [clip] = open_shards(theirs)
     assert clip.name == "sa_000020/sa_7"
