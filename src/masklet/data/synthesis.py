@@ -42,7 +42,7 @@ class ClipSynthesis:
 
     name = "synthesis"
 
-    def __init__(self, pool: StillPool, blurred: float = 0.2) -> None:
+    def __init__(self, pool: StillPool, blurred: float = 0.1) -> None:
         self._pool = pool
         self._blurred = blurred
 
@@ -132,13 +132,14 @@ def _moving_background(
     for t in range(length):
         x, y = sampling_grid(motion.matrix(t) @ to_square, motion.flow(t) + local.flow(t))
         seen[t] = cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT_101)
+        frames[t] = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         moments = shutter.moments(t)
-        exposed = np.zeros((size, size, 3), np.float32)
-        for moment in moments:
-            if moment != t:
+        if len(moments) > 1:
+            exposed = np.zeros((size, size, 3), np.float32)
+            for moment in moments:
                 x, y = sampling_grid(motion.matrix(moment) @ to_square, motion.flow(moment) + local.flow(moment))
-            exposed += cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        frames[t] = (exposed / len(moments) + 0.5).astype(np.uint8)
+                exposed += cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+            frames[t] = (exposed / len(moments) + 0.5).astype(np.uint8)
     return frames, np.stack([(seen >> bit) & 1 > 0 for bit in range(len(picture.masks))])
 
 
