@@ -87,7 +87,8 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def words(data: Path, run: Path, start: Path, *more: object, changes: list[str] = SHORT) -> list[object]:
     said = [word for change in changes for word in ("--set", change)]
-    return ["train", "finetune", data / "train", run, "--start", start, "--device", "cpu", *said, *more]
+    device = () if "--device" in more else ("--device", "cpu")
+    return ["train", "finetune", data / "train", run, "--start", start, *device, *said, *more]
 
 
 def losses(run: Path) -> list[float]:
@@ -97,11 +98,8 @@ def losses(run: Path) -> list[float]:
 
 def test_a_run_leaves_weights_page_and_card(cli: Cli, data: Path, start: Path, tmp_path: Path) -> None:
     validation = ("--validate", data / "held-out", "--validate-clips", 2, "--validate-frames", 3, "--set")
-    code, out, err = cli(
-        *words(
-            data, tmp_path, start, *validation, "validation.every=2", "--validate-pictures", 3, "--limit", "No hats."
-        )
-    )
+    last = ("validation.every=2", "--validate-pictures", 3)
+    code, out, err = cli(*words(data, tmp_path, start, *validation, *last, "--limit", "No hats."))
     assert (code, err.count("J&F")) == (0, 3)  # two validations, and the last line
     assert "4 steps, " in out
     for name in ("best.safetensors", "weights.safetensors", "page.html", "card.md"):
@@ -124,15 +122,16 @@ def test_a_run_leaves_weights_page_and_card(cli: Cli, data: Path, start: Path, t
     assert page.count("data:image/jpeg;base64") == 5
     assert "finished, 4 steps" in page
     assert 'http-equiv="refresh"' not in page
-    code, out, _ = cli(*words(data, tmp_path, start, *validation, "validation.every=2", "--validate-pictures", 3))
+    code, out, _ = cli(*words(data, tmp_path, start, *validation, *last))
     assert code == 0
     assert "all 4 steps were made before" in out
     assert (tmp_path / "page.html").read_text().count("data:image/jpeg;base64") == 5  # pictures are kept
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_with_a_killed_run(cli: Cli, data: Path, start: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    longer = [*SHORT[1:], "steps=60"]
+    longer = [*SHORT[1:], "steps=14"]
     assert cli(*words(data, whole, start, changes=longer))[0] == 0
     command = [sys.executable, "-c", "import sys; from masklet.cli.main import main; sys.exit(main(sys.argv[1:]))"]
     command += [str(word) for word in words(data, killed, start, changes=longer)]
@@ -152,21 +151,21 @@ def test_the_same_command_goes_on_with_a_killed_run(cli: Cli, data: Path, start:
             process.kill()
         return process
 
-    interrupted(signal.SIGKILL, 5)
-    stopped = interrupted(signal.SIGINT, len(losses(killed)) + 3)
+    interrupted(signal.SIGKILL, 3)
+    stopped = interrupted(signal.SIGINT, len(losses(killed)) + 2)
     assert stopped.returncode == 130
     assert stopped.stdout is not None
-    said = re.search(r"stopped after step (\d+) of 60, saved; the same command goes on", stopped.stdout.read())
+    said = re.search(r"stopped after step (\d+) of 14, saved; the same command goes on", stopped.stdout.read())
     assert said
     made = int(said[1])
-    assert torch.load(killed / "last.pt", weights_only=True)["step"] == made < 60
+    assert torch.load(killed / "last.pt", weights_only=True)["step"] == made < 14
     assert "stopped after" in (killed / "page.html").read_text()
-    assert f"The run is not at its end: {made} of 60 steps were made." in (killed / "card.md").read_text()
+    assert f"The run is not at its end: {made} of 14 steps were made." in (killed / "card.md").read_text()
     assert cli(*words(data, killed, start, changes=longer))[0] == 0
     steps = {
         r["step"]: r["loss"] for line in (killed / "log.jsonl").read_text().splitlines() if (r := json.loads(line))
     }
-    assert [steps[number] for number in range(1, 61)] == losses(whole)
+    assert [steps[number] for number in range(1, 15)] == losses(whole)
 
 
 def test_a_run_of_another_recipe_is_refused(cli: Cli, data: Path, start: Path, tmp_path: Path) -> None:

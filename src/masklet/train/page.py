@@ -178,15 +178,16 @@ def _answers(history: History) -> Section:
 
 def _optimiser(history: History) -> Section:
     rates = [(float(record["step"]), history.rate(record["step"])) for record in history.steps]
+    rate = [Line(label="rate outside of the trunk", points=rates)] if rates else []
     drawings = [
-        _chart("learning rate", [Line(label="rate outside of the trunk", points=rates)], rate_text),
+        _chart("learning rate", rate, rate_text),
         _chart("norm of the gradient", _lines(history, ["norm"]), loss_text),
     ]
     return Section(
         key="optimiser",
         title="Optimiser",
         note=f"Gradients are scaled down to a norm of {history.recipe.optimiser.clip_norm:g}.",
-        charts=_charts(drawings if rates else []),
+        charts=_charts(drawings),
     )
 
 
