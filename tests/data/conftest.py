@@ -21,7 +21,7 @@ def stills_folder(tmp_path: Path) -> Path:
     (folder / "images").mkdir(parents=True)
     rng = np.random.default_rng(0)
     images, annotations = [], []
-    boxes = [[(10, 20, 90, 100), (100, 10, 130, 60)], [(30, 30, 120, 90)], [(0, 0, 2, 2)]]
+    boxes = [[(10, 20, 90, 100), (100, 10, 130, 60)], [(30, 30, 120, 90)], [(0, 0, 1, 1)]]
     for index, corners in enumerate(boxes):
         picture = cv2.resize(rng.integers(0, 255, (30, 40, 3), dtype=np.uint8), (160, 120))
         for number, (x0, y0, x1, y1) in enumerate(corners):

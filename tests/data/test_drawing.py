@@ -130,6 +130,20 @@ def test_strides_are_drawn_up_to_the_longest(clip: FilmedClip) -> None:
     assert {round(left / 3) for left in lefts} == {0, 1, 2, 3}  # 0: object 3 stands still
 
 
+def test_small_objects_are_prompted_only_where_wanted(clip: FilmedClip, pictures: list[MaskedClip]) -> None:
+    """Object 3 of the clip covers 300 of 4800 pixels, the rectangles of the pictures at least 1500 of 19200."""
+    moving = ClipSource([clip], least=0.07, framing=Whole(flip=0), reverse=0, max_stride=1)
+    for seed in range(8):
+        sample = moving.sample(np.random.default_rng(seed), 2, 64, 2)
+        assert len(sample.masks) == 1
+        assert sample.masks[0, 0].mean() > 0.07
+    large = StillPool([(pictures, 1)], least=0.2)
+    shares = {round(float(large.draw(np.random.default_rng(seed), 3).masks.mean()), 3) for seed in range(30)}
+    assert shares == {round(80 * 80 / 19200, 3), round(90 * 60 / 19200, 3)}  # the small rectangle is left out
+    with pytest.raises(ValueError, match="no picture of 50 had an object of usable size"):
+        StillPool([(pictures, 1)], least=0.6).draw(np.random.default_rng(0), 3)
+
+
 def test_weights_decide_between_clips(clip: FilmedClip) -> None:
     other = FilmedClip(clip.video, "others")
     source = ClipSource([clip, other], weights=[1, 9])

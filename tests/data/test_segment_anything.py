@@ -24,12 +24,12 @@ def box(x: int, size: tuple[int, int] = (48, 64), side: int = 12) -> np.ndarray:
 
 @pytest.fixture
 def sa1b(tmp_path: Path) -> Path:
-    """Two pictures in a folder as an archive unpacks; the first with three objects, of which one is a speck."""
+    """Two pictures in a folder as an archive unpacks; of the first one's four objects one is empty, one nearly all of it."""
     folder = tmp_path / "sa_000000"
     folder.mkdir()
     for number in (10, 9):
         Image.fromarray(np.full((48, 64, 3), number * 10, np.uint8)).save(folder / f"sa_{number}.jpg")
-        masks = [box(4), box(30), box(60, side=2), ~box(0, side=1)] if number == 9 else [box(20)]
+        masks = [box(4), box(30), box(60, side=0), ~box(0, side=1)] if number == 9 else [box(20)]
         annotations = [
             {"id": 100 + i, "segmentation": Rle.encode(mask).to_coco(), "area": int(mask.sum()), "predicted_iou": 0.9}
             for i, mask in enumerate(masks)
@@ -43,7 +43,7 @@ def test_sa1b_is_read(sa1b: Path) -> None:
     first, second = open_sa1b(sa1b)
     assert (first.name, second.name, len(first)) == ("sa_9", "sa_10", 1)  # 9 comes before 10
     found = first.masks(0)
-    assert list(found) == [100, 101]  # the speck and nearly all of the picture are left out
+    assert list(found) == [100, 101]  # what is not an object is left out
     assert np.array_equal(found[101], box(30))
     assert first.frames([0])[0].shape == (48, 64, 3)
     assert first.jpeg(0) == (sa1b / "sa_000000" / "sa_9.jpg").read_bytes()

@@ -233,10 +233,10 @@ def test_a_split_of_videos(writer: Any, tmp_path: Path) -> None:
 
 def test_pictures_without_a_usable_object(writer: Any, tmp_path: Path) -> None:
     writer.frames(tmp_path / "images", ["a"])
-    labels = np.zeros((24, 32), np.uint8)
-    labels[0, 0] = 1
+    labels = np.ones((24, 32), np.uint8)
+    labels[0, 0] = 0
     writer.labels(tmp_path / "masks" / "a.png", labels)
-    with pytest.raises(ValueError, match=r"nothing to train on: no picture has an object between 0\.3 % and 90 %"):
+    with pytest.raises(ValueError, match=r"nothing to train on: no picture has an object between 0\.02 % and 90 %"):
         open_sources(tmp_path)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from masklet.data.framing import Framing, RandomCrop, Whole
 from masklet.data.photometric import blur_some, jitter_colours
-from masklet.data.samples import Sample, Source
+from masklet.data.samples import MIN_TARGET_SHARE, MIN_VISIBLE_SHARE, Sample, Source
 
 Change = Callable[[np.random.Generator, Sample], Sample]
 
@@ -135,6 +135,7 @@ class Augmentation:
     still_mosaics: share of stills that are mosaics of four views.
     max_stride: at most every so many-th annotated frame of a filmed clip is taken.
     reverse: probability that a filmed clip runs backward.
+    least: objects that cover a smaller share of the first frame are not prompted.
     """
 
     stills: Framing = field(default_factory=Whole)
@@ -143,6 +144,7 @@ class Augmentation:
     still_mosaics: float = 0.0
     max_stride: int = 1
     reverse: float = 0.5
+    least: float = MIN_VISIBLE_SHARE
 
 
 TILTED = Whole(turn=25, shear=20)
@@ -162,6 +164,7 @@ STRONG = Augmentation(
     changes=(OnFrames(jitter_colours), OnFrames(blur_some)),
     still_mosaics=0.6,
     max_stride=5,
+    least=MIN_TARGET_SHARE,
 )
 """What the bundled model learns with: little data, seen in many ways."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from masklet.data.footage import MaskedClip, check_fit
 from masklet.data.framing import Framing, RandomCrop, keeping
 from masklet.data.mixture import shares_of
-from masklet.data.samples import Sample, promptable
+from masklet.data.samples import MIN_TARGET_SHARE, Sample, promptable
 from masklet.data.stills import TRIES
 
 
@@ -22,6 +22,7 @@ class ClipSource:
     max_stride: at most every so many-th annotated frame is taken.
     reverse: probability that time runs backward.
     framing: what is shown of the frames.
+    least: objects that cover a smaller share of the first frame are not prompted.
     weights: how often each clip is drawn, in proportion; None: all alike.
 
     Raises
@@ -38,6 +39,7 @@ class ClipSource:
         max_stride: int = 5,
         reverse: float = 0.5,
         framing: Framing | None = None,
+        least: float = MIN_TARGET_SHARE,
         weights: Sequence[float] | None = None,
     ) -> None:
         if not clips:
@@ -50,6 +52,7 @@ class ClipSource:
         self._shares = None if weights is None else shares_of(weights)
         self._max_stride = max_stride
         self._reverse = reverse
+        self._least = least
         self._framing = framing or RandomCrop(min_share=0.4)
 
     def sample(self, rng: np.random.Generator, length: int, size: int, objects: int) -> Sample:
@@ -89,7 +92,7 @@ class ClipSource:
         ids = np.array(list(first))
         crop = self._framing(rng, *next(iter(first.values())).shape)
         level = np.stack([crop.upright.view(mask, size) for mask in first.values()])
-        chosen = ids[rng.permutation(promptable(level))[:objects]].tolist()
+        chosen = ids[rng.permutation(promptable(level, self._least))[:objects]].tolist()
         if not chosen:
             return None
         crop, seen = keeping(crop, np.stack([first[i] for i in chosen]), size)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masklet.data.layouts.stills import AnnotatedPicture
+from masklet.data.samples import MAX_TARGET_SHARE, MIN_VISIBLE_SHARE
 from masklet.data.sequences import AnnotatedVideo, Mask
 from masklet.masks.rle import Rle
 from masklet.media import read_image
@@ -52,13 +53,12 @@ class MaskedClip(Protocol):
         ...
 
 
-MIN_SHARE, MAX_SHARE = 0.003, 0.9
-"""Objects of a picture outside of these shares of it are not trained on: specks, and all that is not an object."""
-
-
 def worthwhile(area: int, height: int, width: int) -> bool:
-    """Whether an object of `area` pixels is trained on, in a picture of `height` x `width`."""
-    return MIN_SHARE <= area / (height * width) <= MAX_SHARE
+    """Whether an object of `area` pixels can be trained on, in a picture of `height` x `width`.
+
+    Specks cannot, and what covers nearly all of a picture is left out as in SAM 2's training (appendix D.2.1).
+    """
+    return MIN_VISIBLE_SHARE <= area / (height * width) <= MAX_TARGET_SHARE
 
 
 class LazyMasks(Mapping[int, Mask]):

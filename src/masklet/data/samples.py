@@ -9,7 +9,8 @@ import numpy as np
 
 # An object is called present in a frame when it covers at least this share of it.
 MIN_VISIBLE_SHARE = 0.0002
-# An object can be prompted on the first frame when it covers at least this share of it.
+# An object is usually prompted on the first frame only when it covers at least this share of it; small models learn
+# nothing from smaller ones.
 MIN_TARGET_SHARE = 0.004
 MAX_TARGET_SHARE = 0.9
 
@@ -62,7 +63,7 @@ class Sources:
     real: Source
 
 
-def promptable(masks: np.ndarray) -> np.ndarray:
-    """Indices of the masks [N,H,W] whose area suits a first-frame prompt."""
+def promptable(masks: np.ndarray, least: float = MIN_TARGET_SHARE) -> np.ndarray:
+    """Indices of the masks [N,H,W] whose area suits a first-frame prompt: `least`..0.9 of the frame."""
     share = masks.mean(axis=(1, 2)) if len(masks) else np.zeros(0)
-    return np.flatnonzero((share >= MIN_TARGET_SHARE) & (share <= MAX_TARGET_SHARE))
+    return np.flatnonzero((share >= least) & (share <= MAX_TARGET_SHARE))

@@ -92,7 +92,7 @@ def sources_of(
             raise ValueError(f"a ratio is given for {name!r}, but the data sets are {', '.join(names)}")
     pictured = [(c.pictures, ratios.get(c.name, len(c.pictures))) for c in collections if c.pictures]
     filmed = [c for c in collections if c.clips]
-    pool = StillPool(pictured or [(c.clips, ratios.get(c.name, len(c.clips))) for c in filmed])
+    pool = StillPool(pictured or [(c.clips, ratios.get(c.name, len(c.clips))) for c in filmed], augmentation.least)
     synthetic = ClipSynthesis(pool)
     real: Source = synthetic
     if filmed:
@@ -228,7 +228,7 @@ def _checked(
     weights: Sequence[float] | None = None,
 ) -> Collection:
     if not pictures and not clips:
-        raise ValueError(f"{path}: nothing to train on: no picture has an object between 0.3 % and 90 % of it")
+        raise ValueError(f"{path}: nothing to train on: no picture has an object between 0.02 % and 90 % of it")
     return Collection(name=name, pictures=pictures, clips=clips, weights=weights)
 
 
@@ -243,5 +243,6 @@ def _clip_source(collection: Collection, augmentation: Augmentation) -> ClipSour
         max_stride=augmentation.max_stride,
         reverse=augmentation.reverse,
         framing=augmentation.clips,
+        least=augmentation.least,
         weights=collection.weights,
     )

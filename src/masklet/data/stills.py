@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
 from masklet.data.footage import MaskedClip, check_fit
 from masklet.data.framing import Framing, RandomCrop, keeping
 from masklet.data.mixture import shares_of
-from masklet.data.samples import Sample, promptable
+from masklet.data.samples import MAX_TARGET_SHARE, MIN_TARGET_SHARE, Sample, promptable
 
 TRIES = 50
 """Draws in a row without a usable object after which a data set is said to have none."""
@@ -31,32 +32,40 @@ class StillPool:
     Parameters
     ----------
     parts: the pictures of each data set, with its ratio.
+    least: objects that cover a smaller share of what is seen are not prompted.
 
     Raises
     ------
     ValueError: no parts, one without pictures, or a ratio that is not a positive number.
     """
 
-    def __init__(self, parts: Sequence[tuple[Sequence[MaskedClip], float]]) -> None:
+    def __init__(self, parts: Sequence[tuple[Sequence[MaskedClip], float]], least: float = MIN_TARGET_SHARE) -> None:
         if not all(len(pictures) for pictures, _ in parts):
             raise ValueError("every part of a pool of stills needs at least one picture")
         self._parts = [pictures for pictures, _ in parts]
         self._shares = shares_of([ratio for _, ratio in parts])
+        self.least = least
 
     def draw(self, rng: np.random.Generator, most: int) -> Picture:
-        """A random picture of a random data set, with at most `most` of its objects."""
+        """A random picture of a random data set, with at most `most` of its objects, at least one."""
         for _ in range(TRIES):
             pictures = self._parts[int(rng.choice(len(self._parts), p=self._shares))]
             clip = pictures[int(rng.integers(len(pictures)))]
             place = int(rng.integers(len(clip)))
             found = clip.masks(place)
-            order = rng.permutation(list(found))[:most]
-            masks = [mask for mask in (found[int(i)] for i in order) if mask.any()]
+            # What is a little too small may be large enough in a crop.
+            fitting = (
+                mask for mask in map(found.__getitem__, rng.permutation(list(found)).tolist()) if self._fits(mask)
+            )
+            masks = list(islice(fitting, most))
             if masks:
                 image = clip.frames([place])[0]
                 check_fit(clip, image, masks[0])
                 return Picture(name=clip.name, image=image, masks=np.stack(masks))
-        raise ValueError(f"no picture of {TRIES} had an object")
+        raise ValueError(f"no picture of {TRIES} had an object of usable size")
+
+    def _fits(self, mask: np.ndarray) -> bool:
+        return 0.75 * self.least <= mask.mean() <= MAX_TARGET_SHARE
 
 
 class StillSource:
@@ -84,8 +93,8 @@ class StillSource:
             raise ValueError(f"stills have one frame, got length {length}; use ClipSynthesis for clips")
         for _ in range(TRIES):
             mosaic = rng.random() < self._mosaics
-            view = self._mosaic(rng, size) if mosaic else self._single(rng, size, 3 * objects)
-            usable = rng.permutation(promptable(view.masks))[: 2 * objects if mosaic else objects]
+            view = self._mosaic(rng, size) if mosaic else self._single(rng, size, min(3 * objects, objects + 8))
+            usable = rng.permutation(promptable(view.masks, self._pool.least))[: 2 * objects if mosaic else objects]
             if len(usable):
                 return Sample(frames=view.image[None], masks=view.masks[usable][:, None], source=view.name)
         raise ValueError(f"no view of {TRIES} pictures showed an object of usable size")

@@ -50,7 +50,7 @@ class ClipSynthesis:
         """Draw a clip whose first frame shows at least one promptable object."""
         for _ in range(TRIES):
             frames, masks, name = self._render(rng, length, size)
-            usable = rng.permutation(promptable(masks[:, 0]))[:objects]
+            usable = rng.permutation(promptable(masks[:, 0], self._pool.least))[:objects]
             if len(usable):
                 return Sample(frames=frames, masks=masks[usable], source=name)
         raise ValueError(f"no clip of {TRIES} showed an object of usable size in its first frame")
