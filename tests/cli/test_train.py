@@ -229,13 +229,13 @@ def test_missing_data_recipe_model_and_words(cli: Cli, data: Path, start: Path, 
 
 
 def test_the_watched_figure_has_to_be_measured(cli: Cli, data: Path, start: Path, tmp_path: Path) -> None:
-    few = ("--validate", data / "held-out", "--validate-frames", 3, "--validate-clips", 0, "--validate-pictures", 2)
-    assert cli(*words(data, tmp_path, start, *few))[0] == 0
+    few = ("--validate", data / "held-out", "--validate-frames", 3, "--validate-clips", 0, "--validate-pictures")
+    assert cli(*words(data, tmp_path, start, *few, 2))[0] == 0
     assert json.loads((tmp_path / "recipe.json").read_text())["validation.watch"] == "click-1 mIoU"
-    code, _, err = cli(*words(data, tmp_path, start, *few, "--set", "validation.watch=speed"))
+    code, _, err = cli(*words(data, tmp_path, start, *few, 2, "--set", "validation.watch=speed"))
     assert code == 2
     assert "validation.watch is 'speed', but the figures will be click-1 mIoU, click-5 mIoU" in err
-    code, _, err = cli(*words(data, tmp_path, start, *few, "--validate-pictures", 0))
+    code, _, err = cli(*words(data, tmp_path, start, *few, 0))
     assert code == 2
     assert "nothing to validate on" in err
 
@@ -266,7 +266,7 @@ def test_two_processes_make_one_run(data: Path, start: Path, tmp_path: Path) -> 
     masklet = shutil.which("masklet", path=str(Path(sys.executable).parent))
     if not torchrun.is_file() or masklet is None:
         pytest.skip("needs torchrun and masklet as commands")
-    command = [torchrun, "--nproc-per-node=2", "--master-port=29547", "--no-python", masklet]
+    command = [torchrun, "--nproc-per-node=2", "--master-port=29547", "--no-python", "--", masklet]
     command += words(
         data, tmp_path, start, "--validate", data / "held-out", "--validate-clips", 1, "--validate-frames", 2
     )
@@ -281,7 +281,6 @@ def test_two_processes_make_one_run(data: Path, start: Path, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("4 steps, ") == 1
     assert len(losses(tmp_path)) == 4
-    assert "2 x 2" not in done.stdout
     assert re.search(r"\| machine \| 2 x \d+ threads of", (tmp_path / "card.md").read_text())
 
 

@@ -157,3 +157,11 @@ def test_nothing_to_draw_is_an_error(draw):
 def test_long_names_keep_both_ends():
     assert shortened("a-very-long-name-01", 60) == "a-ve…me-01"
     assert shortened("short", 60) == "short"
+
+
+def test_a_line_that_is_called_as_its_chart_needs_no_legend():
+    def drawn(label: str) -> str:
+        return line_chart("loss", [Line(label=label, points=[(0, 1), (1, 2)])], x_label="x", x_text=whole, y_text=whole)
+
+    assert drawn("loss").count(">loss<") == 2  # the name and the heading
+    assert drawn("dice").count(">dice<") == 1

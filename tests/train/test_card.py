@@ -65,7 +65,7 @@ def test_a_finished_run(history: History) -> None:
     assert "not at its end" not in text
 
 
-def test_what_is_missing_is_said(history: History) -> None:
+def test_what_is_missing_is_said() -> None:
     plan = override(RECIPES["image"](), ["model=nano"])
     young = History(plan)
     young.step({"step": 1, "samples": 4, "seconds": 1.0, "loss": 1.0})

@@ -53,14 +53,14 @@ def test_it_shows_curves_figures_and_pictures(history: History, tmp_path: Path) 
     assert "running, 8 of 10 steps" in text
     assert 'http-equiv="refresh" content="1"' in text
     assert section(text, "validation").count("<svg") == 2
-    assert "J&amp;F: from 20.0 to 40.0" in section(text, "validation")
+    assert "J&amp;F: from 20 to 40" in section(text, "validation")
     assert section(text, "loss").count("<svg") == 2
-    assert "loss: from 1.00 to 0.125, lowest 0.125, 8 points" in section(text, "loss")
-    assert "tracked: from 70.0 to 70.0" in section(text, "answers")
-    assert "first click: from 40.0 to 40.0" in section(text, "answers")
-    assert "rate outside of the trunk" in section(text, "optimiser")
-    assert "clips and stills: from 1.50 to 1.50" in section(text, "speed")
-    assert "share of the time: from 25.0 to 25.0" in section(text, "speed")
+    assert "loss: from 1 to 0.125, lowest 0.125, 8 points" in section(text, "loss")
+    assert "tracked: from 70 to 70" in section(text, "answers")
+    assert "first click: from 40 to 40" in section(text, "answers")
+    assert "learning rate, outside of the trunk" in section(text, "optimiser")
+    assert "samples (clips and stills) a second: from 1.5 to 1.5" in section(text, "speed")
+    assert "waiting for samples, %: from 25 to 25" in section(text, "speed")
     assert STRIP.address in section(text, "pictures")
     assert "cats &lt;3&gt;" in text
     assert "optimiser.rate" in section(text, "manifest")

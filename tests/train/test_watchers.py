@@ -15,7 +15,7 @@ from masklet.train.history import History
 from masklet.train.recipes import nano
 from masklet.train.settings import override
 from masklet.train.watchers import LiveLine, TensorBoard
-from masklet.train.wording import duration, loss_text, percent, rate_text
+from masklet.train.wording import axis_percent, duration, loss_text, percent, rate_text, rough_duration
 
 
 @pytest.fixture
@@ -84,9 +84,7 @@ def test_tensorboard_that_is_not_installed_is_asked_for(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     find = importlib.util.find_spec
-    monkeypatch.setattr(
-        "masklet.train.watchers.find_spec", lambda name: None if name == "tensorboard" else find(name)
-    )
+    monkeypatch.setattr("masklet.train.watchers.find_spec", lambda name: None if name == "tensorboard" else find(name))
     with pytest.raises(ValueError, match=r"pip install 'masklet\[train\]'"):
         TensorBoard(History(recipe), tmp_path)
     assert not list(tmp_path.iterdir())
@@ -103,4 +101,6 @@ def test_durations(seconds: float, text: str) -> None:
 def test_numbers() -> None:
     assert [percent(v) for v in (0.7123, 1.0, float("nan"))] == ["71.2", "100.0", "–"]
     assert [rate_text(v) for v in (6e-4, 3.5e-5, 0.0)] == ["6e-4", "3.5e-5", "0"]
-    assert [loss_text(v) for v in (0.03123, 1.2, 348.2, 0.0, 1234.0)] == ["0.0312", "1.20", "348", "0", "1.23e+03"]
+    assert [loss_text(v) for v in (0.03123, 1.2, 348.2, 0.0, 1234.0)] == ["0.0312", "1.2", "348", "0", "1234"]
+    assert [axis_percent(v) for v in (0.5, 0.713)] == ["50", "71.3"]
+    assert [rough_duration(v) for v in (5, 192, 7200)] == [("5.0", "seconds"), ("3.2", "minutes"), ("2.0", "hours")]

@@ -117,7 +117,7 @@ def train(
     --set changes the recipe: its own arguments (steps=200), or any value inside (stages.0.size=256,
     objective.losses.focal=0, validation.every=50). --print shows all of them with their values.
 
-    Several GPUs: `torchrun --nproc-per-node 8 --no-python masklet train ...`.
+    Several GPUs: `torchrun --nproc-per-node 8 --no-python -- masklet train ...`.
 
     Examples of use:
 

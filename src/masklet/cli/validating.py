@@ -40,7 +40,7 @@ from masklet.session import ImagePredictor
 JF = "J&F"
 CLICKS = (1, 5)
 _NAME, _PROMPT = "model", "mask"
-_STRIPS = 3
+_STRIPS = 4
 _FIELD = 320
 _GAP = 4
 _CHIP = (38, 41, 48)

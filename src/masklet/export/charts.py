@@ -143,7 +143,8 @@ def line_chart(
         x=_widened(min(xs), max(xs)),
         y=_widened(low, high),
     )
-    legend = [(line.label, line.series) for line in lines]
+    # A single line that is called what the chart is called needs no legend.
+    legend = [(line.label, line.series) for line in lines if len(lines) > 1 or line.label != title]
     root = headed(title, _summary(lines, y_text), plot.bottom + 34 + legend_height(legend))
     plot.draw_axes(
         root,

@@ -14,6 +14,7 @@ from masklet.train.loop import LOG, Record
 FACTS = frozenset({"step", "samples", "frames", "size", "seconds", "waited", "norm"})
 """What a step's record holds beside the figures of its objective."""
 _RECENT = 50
+_POINTS = 40
 
 
 class History:
@@ -124,11 +125,11 @@ class History:
         """Names of the figures of the validations, in the order of first appearance."""
         return _names(self.validations, {"step"})
 
-    def curve(self, name: str, points: int = 120) -> list[tuple[float, float]]:
+    def curve(self, name: str, points: int = _POINTS) -> list[tuple[float, float]]:
         """(step, value) of a step's figure, as at most so many means of neighbours."""
         return [(_mean(part, "step"), _mean(part, name)) for part in self._parts((name,), points)]
 
-    def ratio(self, above: str, below: str, points: int = 120) -> list[tuple[float, float]]:
+    def ratio(self, above: str, below: str, points: int = _POINTS) -> list[tuple[float, float]]:
         """(step, one figure / another one), as at most so many ratios of neighbours' sums."""
         found = [
             (_mean(part, "step"), _mean(part, above), _mean(part, below))

@@ -14,7 +14,7 @@ from masklet.export.pages import Charts, Page, Section, Strip, Tile, write_page
 from masklet.train.history import History, figures_of
 from masklet.train.loop import Record
 from masklet.train.settings import settings
-from masklet.train.wording import duration, loss_text, percent, rate_text
+from masklet.train.wording import axis_percent, duration, loss_text, percent, rate_text, rough_duration
 
 PAGE, PICTURES = "page.html", "pictures.json"
 Facts = Sequence[tuple[str, str]]
@@ -22,6 +22,7 @@ Facts = Sequence[tuple[str, str]]
 
 _OVERLAPS = ("tracked", "still_first", "still_last")
 """Figures that are IoUs."""
+_LEAST_RANGE = 0.01
 _NAMES = {"tracked": "tracked", "still_first": "first click", "still_last": "last click"}
 
 
@@ -129,7 +130,8 @@ def _tiles(history: History) -> list[Tile]:
         ]
     if history.loss is not None:
         tiles.append(Tile(label="loss", value=loss_text(history.loss), note="mean of the last steps"))
-    tiles.append(Tile(label="time", value=duration(history.seconds), note=_left(history)))
+    number, unit = rough_duration(history.seconds)
+    tiles.append(Tile(label="time", value=number, note=f"{unit} {_left(history)}"))
     if history.samples_per_second is not None:
         tiles.append(Tile(label="speed", value=f"{history.samples_per_second:.1f}", note="samples/s"))
     return tiles
@@ -144,7 +146,7 @@ def _validation(history: History) -> Section:
     drawings: list[str] = []
     for index, name in enumerate(history.judgements()):
         points = [(float(r["step"]), float(r[name])) for r in history.validations if name in r]
-        drawings.append(_chart(name, [Line(label=name, points=points, series=index)], percent))
+        drawings.append(_chart(name, [Line(label=name, points=points, series=index)], axis_percent, near=True))
     return Section(
         key="validation",
         title="Validation",
@@ -155,7 +157,7 @@ def _validation(history: History) -> Section:
 
 def _losses(history: History) -> Section:
     parts = [name for name in history.figures() if name != "loss" and name not in _OVERLAPS]
-    drawings = [_chart(name, _lines(history, [name]), loss_text) for name in ("loss", *parts)]
+    drawings = [_chart(name.replace("_", " "), _lines(history, [name]), loss_text) for name in ("loss", *parts)]
     return Section(
         key="loss",
         title="Loss",
@@ -166,7 +168,7 @@ def _losses(history: History) -> Section:
 
 def _answers(history: History) -> Section:
     found = [name for name in _OVERLAPS if name in history.figures()]
-    drawings = [_chart("IoU of answers", _lines(history, found), percent)] if found else []
+    drawings = [_chart("IoU of answers", _lines(history, found), axis_percent)] if found else []
     return Section(
         key="answers",
         title="Answers",
@@ -177,11 +179,13 @@ def _answers(history: History) -> Section:
 
 
 def _optimiser(history: History) -> Section:
-    rates = [(float(record["step"]), history.rate(record["step"])) for record in history.steps]
-    rate = [Line(label="rate outside of the trunk", points=rates)] if rates else []
+    steps = [step for step, _ in history.curve("seconds")]
     drawings = [
-        _chart("learning rate", rate, rate_text),
-        _chart("norm of the gradient", _lines(history, ["norm"]), loss_text),
+        _chart(title, [Line(label=title, points=points)] if points else [], text)
+        for title, points, text in (
+            ("learning rate, outside of the trunk", [(step, history.rate(round(step))) for step in steps], rate_text),
+            ("norm of the gradient", history.curve("norm"), loss_text),
+        )
     ]
     return Section(
         key="optimiser",
@@ -192,14 +196,13 @@ def _optimiser(history: History) -> Section:
 
 
 def _speed(history: History) -> Section:
-    speeds = history.ratio("samples", "seconds")
-    waits = history.ratio("waited", "seconds")
-    drawings: list[str] = []
-    if speeds:
-        drawings = [
-            _chart("samples a second", [Line(label="clips and stills", points=speeds)], loss_text),
-            _chart("waiting for samples", [Line(label="share of the time", points=waits)], percent),
-        ]
+    drawings = [
+        _chart(title, [Line(label=title, points=points)] if points else [], text)
+        for title, points, text in (
+            ("samples (clips and stills) a second", history.ratio("samples", "seconds"), loss_text),
+            ("time spent waiting for samples, %", history.ratio("waited", "seconds"), axis_percent),
+        )
+    ]
     return Section(key="speed", title="Speed", charts=_charts(drawings))
 
 
@@ -212,11 +215,21 @@ def _lines(history: History, names: Iterable[str]) -> list[Line]:
     ]
 
 
-def _chart(title: str, lines: Sequence[Line], text: Callable[[float], str]) -> str:
-    """A chart over the steps; empty where there is nothing to draw."""
+def _chart(title: str, lines: Sequence[Line], text: Callable[[float], str], *, near: bool = False) -> str:
+    """A chart over the steps; empty where there is nothing to draw. `near`: not from 0, but where the values are."""
     if not lines:
         return ""
-    return line_chart(title.replace("_", " "), lines, x_label="step", x_text=lambda x: f"{x:.0f}", y_text=text)
+    values = [y for line in lines for _, y in line.points]
+    low, high = min(values), max(values)
+    room = max(0.15 * (high - low), _LEAST_RANGE)
+    return line_chart(
+        title,
+        lines,
+        x_label="step",
+        x_text=lambda x: f"{x:.0f}",
+        y_text=text,
+        y_range=(low - room, high + room) if near else None,
+    )
 
 
 def _charts(drawings: Iterable[str]) -> list[Charts]:

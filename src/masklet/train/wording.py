@@ -17,9 +17,14 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f}" if math.isfinite(value) else "–"
 
 
+def axis_percent(value: float) -> str:
+    """A share in percent as axes write it: 0.5 is "50", 0.713 is "71.3"."""
+    return percent(value).removesuffix(".0")
+
+
 def loss_text(value: float) -> str:
-    """A loss, norm or speed with three digits: "0.0312", "1.27", "348"."""
-    return f"{value:#.3g}".rstrip(".") if 1e-3 <= abs(value) < 1e3 else f"{value:.3g}"
+    """A loss, norm or speed with three digits: "0.0312", "1.27", "1240"."""
+    return f"{value:.3g}" if abs(value) < 1e3 else f"{value:.0f}"
 
 
 def rate_text(value: float) -> str:
@@ -37,3 +42,11 @@ def duration(seconds: float) -> str:
             rest = whole % size // part
             return f"{whole // size} {name}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def rough_duration(seconds: float) -> tuple[str, str]:
+    """A time in its largest unit: ("3.2", "minutes")."""
+    for size, unit in ((3600, "hours"), (60, "minutes")):
+        if seconds >= size:
+            return f"{seconds / size:.1f}", unit
+    return f"{seconds:.1f}", "seconds"
