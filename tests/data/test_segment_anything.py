@@ -24,7 +24,7 @@ def box(x: int, size: tuple[int, int] = (48, 64), side: int = 12) -> np.ndarray:
 
 @pytest.fixture
 def sa1b(tmp_path: Path) -> Path:
-    """Two pictures in a folder as an archive unpacks; of the first one's four objects one is empty, one nearly all of it."""
+    """Two pictures in a folder as an archive unpacks; of the first one's objects one is empty, one nearly all of it."""
     folder = tmp_path / "sa_000000"
     folder.mkdir()
     for number in (10, 9):
