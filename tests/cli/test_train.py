@@ -240,6 +240,25 @@ def test_the_watched_figure_has_to_be_measured(cli: Cli, data: Path, start: Path
     assert "nothing to validate on" in err
 
 
+def test_a_run_that_gets_no_better_ends(cli: Cli, data: Path, start: Path, tmp_path: Path) -> None:
+    rules = (
+        "--set",
+        "validation.every=1",
+        "--set",
+        "validation.patience=1",
+        "--set",
+        "rate=0",
+        "--set",
+        "trunk_rate=0",
+    )
+    few = ("--validate", data / "held-out", "--validate-clips", 1, "--validate-frames", 2, "--validate-pictures", 0)
+    for _ in range(2):  # a finished run says so again
+        code, out, _ = cli(*words(data, tmp_path, start, *few, *rules))
+        assert code == 0
+        assert "ended after 2 of 4 steps: no better J&F any more" in out
+    assert "ended after 2 of 4 steps" in (tmp_path / "page.html").read_text()
+
+
 def test_a_loss_that_is_not_finite_ends_the_run(cli: Cli, data: Path, start: Path, tmp_path: Path) -> None:
     code, _, err = cli(*words(data, tmp_path, start, "--set", "rate=1e30", "--set", "trunk_rate=1e30"))
     assert code == 2

@@ -208,22 +208,22 @@ def _conclude(job: Job, history: History, before: int) -> int:
     """Say how the run ended and what there is now."""
     console = Console(soft_wrap=True, highlight=False)
     recipe, folder, best = history.recipe, job.folder, history.best()
-    over = history.finished or history.gave_up
-    if not over:
-        console.print(
-            f"stopped after step {history.done} of {recipe.steps}, saved; the same command goes on", markup=False
-        )
+    steps = f"{history.done} of {recipe.steps} steps"
+    if history.gave_up and not history.finished:
+        said = f"ended after {steps}: no better {_watched(recipe)} any more (validation.patience)"
+    elif not history.finished:
+        said = f"stopped after step {history.done} of {recipe.steps}, saved; the same command goes on"
     elif history.done == before:
-        console.print(f"all {before} steps were made before; more of them: --set stages.0.steps=", markup=False)
+        said = f"all {before} steps were made before; more of them: --set stages.0.steps="
     else:
-        ended = "" if history.finished else f" of {recipe.steps}: no better {_watched(recipe)} any more"
-        console.print(f"{history.done} steps{ended}, {duration(history.seconds)}", markup=False)
+        said = f"{history.done} steps, {duration(history.seconds)}"
+    console.print(said, markup=False)
     if best is not None:
         said = f"{_watched(recipe)} {percent(best[_watched(recipe)])} at step {best['step']}"
         console.print(f"best    {folder / BEST}  ({said})", markup=False)
     for label, name in (("weights", WEIGHTS), ("page", PAGE), ("card", CARD)):
         console.print(f"{label:7} {folder / name}", markup=False)
-    return 0 if over else 130
+    return 0 if history.finished or history.gave_up else 130
 
 
 def _watched(recipe: Recipe) -> str:
