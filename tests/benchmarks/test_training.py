@@ -1,16 +1,26 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from masklet.model.configs import CONFIGS
+from masklet.model.configs import HieraConfig, ModelConfig
 from masklet.train.recipes import finetune
 
 pytest.importorskip("transformers")
 
 from benchmarks import training
 
-TINY = CONFIGS["sam2.1-hiera-tiny"].at(64)
+TINY = ModelConfig(
+    name="small",
+    encoder=HieraConfig(embed_dim=16, heads=1, depths=(1, 1, 3, 1), global_blocks=(3,), background_size=2),
+    image_size=64,
+    d_model=64,
+    memory_layers=1,
+    memory_ffn=128,
+    decoder_ffn=128,
+)
 
 
 def test_both_sides_have_the_same_loss():
@@ -26,7 +36,7 @@ def test_sides_that_disagree_are_not_timed(monkeypatch):
 
 
 def test_rows_for_stills_and_clips():
-    recipe = finetune(size=64, clips=1, stills=2, length=2, objects=1)
+    recipe = replace(finetune(size=64, clips=1, stills=2, length=2, objects=1), model=TINY)
     stills, clips = training.measure(recipe, "fp32", steps=1, ceiling=1e12)
     assert (stills["samples"], clips["samples"]) == ("2 stills", "1 clips x 2")
     assert clips["frames_per_second"] == 2 * clips["samples_per_second"]

@@ -13,6 +13,7 @@ import torch
 from masklet.data.samples import Sources
 from masklet.model.checkpoints import load, save
 from masklet.model.configs import ModelConfig
+from masklet.model.prompt_encoder import Points
 from masklet.model.sam2 import Sam2, build
 from masklet.train.batches import Batch, collate
 from masklet.train.config import Distill, LossWeights, Optimiser, Prompting, Recipe, Stage
@@ -29,23 +30,23 @@ def clips(sources: Sources, seeds: tuple[int, ...], length: int = 3) -> Batch:
     return collate([sources.real.sample(np.random.default_rng(seed), length, 64, 2) for seed in seeds], seeds)
 
 
-def seen_everywhere(model: Sam2) -> Sam2:
-    """A random model that calls every object visible."""
+def seeing(model: Sam2, score: float) -> Sam2:
+    """A random model that gives every object about this score: above 0 it is visible."""
     with torch.no_grad():
-        model.mask_decoder.object_head.layers[-1].bias.fill_(50)
+        list(model.mask_decoder.object_head.parameters())[-1].fill_(score)
     return model
 
 
 @pytest.fixture
 def student(tiny: ModelConfig) -> Sam2:
     torch.manual_seed(1)
-    return seen_everywhere(build(tiny))
+    return seeing(build(tiny), 50)
 
 
 @pytest.fixture
 def teacher(tiny: ModelConfig) -> Sam2:
     torch.manual_seed(2)
-    return seen_everywhere(build(replace(tiny, name="teacher", image_size=96, d_model=128)))
+    return seeing(build(replace(tiny, name="teacher", image_size=96, d_model=128)), 50)
 
 
 def test_mask_distance_by_hand() -> None:
@@ -82,11 +83,11 @@ def test_a_model_that_teaches_itself_has_nothing_to_learn_from_its_masks(
 def test_a_teacher_of_another_size_sees_the_same_prompts(
     student: Sam2, teacher: Sam2, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: dict[str, list[torch.Tensor]] = {"student": [], "teacher": []}
+    asked: dict[str, list[Points]] = {"student": [], "teacher": []}
     for name, model in (("student", student), ("teacher", teacher)):
         sparse = model.prompt_encoder.sparse
 
-        def listen(points, name=name, sparse=sparse):
+        def listen(points: Points, name: str = name, sparse=sparse) -> torch.Tensor:
             asked[name].append(points)
             return sparse(points)
 
@@ -126,9 +127,7 @@ def test_sharing_out_a_step_changes_nothing(student: Sam2, teacher: Sam2, source
 
 
 def test_where_the_teacher_sees_nothing_it_teaches_no_mask(student: Sam2, teacher: Sam2, sources: Sources) -> None:
-    with torch.no_grad():
-        teacher.mask_decoder.object_head.layers[-1].bias.fill_(-50)
-    loss = DistillModule(student, teacher, OPTIONS, FEW)(clips(sources, (1,)), Draw(7, 0))
+    loss = DistillModule(student, seeing(teacher, -50), OPTIONS, FEW)(clips(sources, (1,)), Draw(7, 0))
     assert loss.figures["masks"][0] == 0
 
 

@@ -13,8 +13,9 @@ from masklet.model.checkpoints import CheckpointError, save
 from masklet.model.configs import CONFIGS, NANO, ModelConfig
 from masklet.model.sam2 import build
 from masklet.train.config import Cosine, Distill, Mae, Recipe, ReciprocalSqrt
+from masklet.train.distributed import World
 from masklet.train.initial import start_from
-from masklet.train.learner import build_model
+from masklet.train.learner import Learner, build_model, new_state
 from masklet.train.loop import train
 from masklet.train.optimiser import freeze
 from masklet.train.recipes import RECIPES, describe, distill, finetune, image, long, mae, video
@@ -93,15 +94,10 @@ def test_parts_can_be_frozen(part: str) -> None:
 
 
 def test_the_parts_are_the_whole_model() -> None:
+    recipe = finetune(size=64, freeze=("encoder", "prompts", "decoder", "memory"))
+    start = new_state(recipe, build(recipe.model))
     with pytest.raises(ValueError, match="nothing is left to train"):
-        _learner(finetune(size=64, freeze=("encoder", "prompts", "decoder", "memory")))
-
-
-def _learner(recipe: Recipe) -> None:
-    from masklet.train.distributed import World
-    from masklet.train.learner import Learner, new_state
-
-    Learner(recipe, recipe.stages[0], new_state(recipe, build(recipe.model)), World())
+        Learner(recipe, recipe.stages[0], start, World())
 
 
 def test_low_rank_updates_leave_the_weights() -> None:
@@ -145,8 +141,11 @@ def test_a_teacher_that_is_missing_is_named(tiny: ModelConfig, sources: Sources,
 
 
 def scaled(recipe: Recipe, model: ModelConfig) -> Recipe:
-    stage = replace(recipe.stages[-1], steps=2, size=64, clips=2, stills=2, objects=2)
-    return replace(recipe, model=model, stages=(replace(stage, length=min(stage.length, 3)),))
+    """One step of little work; float32, as CPUs are slow at depthwise convolutions in bfloat16."""
+    stage = recipe.stages[-1]
+    prompting = replace(stage.prompting, corrections=(1, 1), corrected_clicks=(1, 1))
+    stage = replace(stage, steps=1, size=64, clips=1, length=2, stills=1, objects=2, prompting=prompting)
+    return replace(recipe, model=model, stages=(stage,), precision="float32")
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -159,7 +158,7 @@ def test_every_recipe_makes_a_step_and_leaves_an_ordinary_model(
         plan = replace(plan, objective=replace(plan.objective, teacher=str(tmp_path / "teacher.safetensors")))
     last = train(plan, sources, tmp_path / "run", prepare=lambda _: None)
     state = torch.load(last, weights_only=True)
-    assert state["step"] == 2
+    assert state["step"] == 1
     assert state["average"].keys() == build(tiny).state_dict().keys()
 
 
