@@ -59,7 +59,7 @@ def load(path: str | Path, *, config: ModelConfig | None = None, image_size: int
 
 
 def save(model: Sam2, path: str | Path, *, dtype: torch.dtype | None = None, notes: Mapping[str, str] = {}) -> None:
-    """Writes safetensors with the configuration and `notes` in its metadata; atomically. Raises OSError if it cannot."""
+    """Writes safetensors with the configuration and `notes` in its metadata; atomically. Raises OSError."""
     path = Path(path)
     tensors = {name: t.detach().to("cpu", dtype or t.dtype).contiguous() for name, t in model.state_dict().items()}
     metadata = {CONFIG_KEY: json.dumps(asdict(model.config)), **notes}
