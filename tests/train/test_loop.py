@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing.spawn import spawn
 
 from masklet.data.samples import Sample
 from masklet.model.checkpoints import load
@@ -197,7 +198,7 @@ def test_two_processes_learn_what_one_learns(
 ) -> None:
     plan = recipe(tiny, stage(3))
     train(plan, sources, tmp_path / "one", prepare=nothing)
-    torch.multiprocessing.spawn(_one_of_two, (plan, sources, tmp_path / "two", sharding), nprocs=2)
+    spawn(_one_of_two, (plan, sources, tmp_path / "two", sharding), nprocs=2)
     one, two = ([line["loss"] for line in lines(tmp_path / name)] for name in ("one", "two"))
     assert two == pytest.approx(one, rel=2e-3)
     a, b = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("one", "two"))
