@@ -24,7 +24,7 @@ from masklet.data.pictures import AnnotatedPicture, open_pictures
 from masklet.data.sequences import AnnotatedVideo, Clip, Mask
 from masklet.export.overlay import OverlayStyle, draw_masks, draw_prompts
 from masklet.export.pages import Strip, data_uri
-from masklet.export.text import draw_label
+from masklet.export.text import draw_label, label_size
 from masklet.metrics.predictors import SessionPredictor
 from masklet.metrics.protocols.images import ImageOptions, ImageProtocol
 from masklet.metrics.protocols.vos import VosOptions, VosProtocol
@@ -261,7 +261,7 @@ def _sheet(fields: Mapping[str, NDArray[np.uint8]]) -> NDArray[np.uint8]:
     for index, (name, picture) in enumerate(fields.items()):
         way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
         small = np.asarray(cv2.resize(picture, (width, height), interpolation=way), np.uint8)
-        draw_label(small, name, (4 + 4 * len(name), 12), _CHIP, size=12)
+        draw_label(small, name, (_GAP + label_size(name, 12)[0] / 2, 12), _CHIP, size=12)
         row, column = divmod(index, columns)
         top, left = row * (height + _GAP), column * (width + _GAP)
         sheet[top : top + height, left : left + width] = small
