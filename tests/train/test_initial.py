@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from masklet.model.checkpoints import save
 from masklet.model.configs import EFFICIENTNET_LITE0, NANO
 from masklet.model.convnet import ConvTrunk, InvertedResidual
 from masklet.model.memory_attention import MemoryAttentionLayer
 from masklet.model.sam2 import MEAN, STD, build
-from masklet.train.initial import NORM_EPS, convert_efficientnet_lite, go_on_from, load_trunk, tie_memory
+from masklet.train.initial import NORM_EPS, convert_efficientnet_lite, load_trunk, tie_memory
 
 
 def foreign_weights() -> dict[str, Tensor]:
@@ -97,18 +95,3 @@ def test_tied_memory_finds_like_places() -> None:
         attention = layer.cross_attn
         scores = attention.q_proj(looks) @ attention.k_proj(memory).transpose(1, 2)
     assert scores[0].argmax(dim=1).tolist() == list(range(16))
-
-
-def test_an_earlier_model_gives_all_but_its_memory(tmp_path: Path) -> None:
-    """Another memory layout is no obstacle: what reads or writes memory starts anew."""
-    torch.manual_seed(1)
-    earlier = build(replace(NANO.at(64), readout=None))
-    save(earlier, tmp_path / "earlier.safetensors")
-    model = build(NANO.at(64))
-    fresh = {name: value.clone() for name, value in model.state_dict().items()}
-    go_on_from(model, tmp_path / "earlier.safetensors")
-    before, after = earlier.state_dict(), model.state_dict()
-    assert torch.equal(after["mask_decoder.iou_token"], before["mask_decoder.iou_token"])
-    assert torch.equal(after["memory_encoder.pix_feat_proj.weight"], before["memory_encoder.pix_feat_proj.weight"])
-    for name in ("memory_attention.readout.key.weight", "memory_encoder.out_proj.weight", "memory_time"):
-        assert torch.equal(after[name], fresh[name])

@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from masklet.model.checkpoints import load
 from masklet.model.configs import ConvConfig
 from masklet.model.memory_attention import MemoryAttentionLayer
 from masklet.model.registry import load_model
@@ -88,18 +87,6 @@ def start_from(model: Sam2, name: str | Path) -> None:
     FileNotFoundError: no such model or file. CheckpointError: it is built otherwise; the message names the tensors.
     """
     model.load_state_dict(load_model(name, device="cpu", config=model.config).state_dict())
-
-
-@torch.no_grad()
-def go_on_from(model: Sam2, path: Path) -> None:
-    """Fill `model` with the weights of an earlier one, but for its memory, whose layout may have changed.
-
-    Raises FileNotFoundError, or CheckpointError where the file holds no model.
-    """
-    earlier = load(path).state_dict()
-    state = model.state_dict()
-    anew = ("memory_attention.", "memory_encoder.out_proj.", "memory_time", "no_object_memory")
-    model.load_state_dict(state | {name: earlier[name] for name in state if not name.startswith(anew)})
 
 
 @torch.no_grad()
