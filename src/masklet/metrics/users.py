@@ -8,6 +8,7 @@ Legend: H W image.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -153,5 +154,8 @@ def _centre(region: NDArray[np.bool_]) -> _Centre:
     # Nothing of the region lies beyond its box, so one pixel of margin is as good as the whole image.
     framed = np.pad(region[y0:y1, x0:x1].view(np.uint8), 1)
     depths = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    row, column = np.unravel_index(int(np.argmax(depths)), depths.shape)
-    return _Centre(x=float(x0 + column), y=float(y0 + row), depth=float(depths[row, column]))
+    # Their last bit depends on where in memory the mask lies, and would decide between equal pixels; squared, they
+    # are whole numbers.
+    squares = np.rint(depths.astype(np.float64) ** 2)
+    row, column = np.unravel_index(int(np.argmax(squares)), squares.shape)
+    return _Centre(x=float(x0 + column), y=float(y0 + row), depth=math.sqrt(squares[row, column]))
