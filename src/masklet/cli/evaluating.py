@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from masklet.cli.options import MODEL_GROUP, OUTPUT_GROUP, Dtype
+from masklet.cli.options import MODEL_GROUP, OUTPUT_GROUP, Dtype, usable_device
 
 if TYPE_CHECKING:
     from masklet.metrics.manifest import Job, Manifest
@@ -73,18 +73,10 @@ def predictor_specs(
     Raises:
         ValueError: a name that cannot be a folder's, or a device that cannot be used.
     """
-    import torch
-
     from masklet.metrics.predictors import BASELINES, PredictorSpec
     from masklet.model.registry import best_device, canonical
 
-    if device is not None:
-        try:
-            torch.empty(0, device=torch.device(device))  # one that exists in name only fails here
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            reason = (str(error).splitlines() or [""])[0]
-            raise ValueError(f"cannot use the device {device!r}: {reason}") from None
-    place = device or str(best_device())
+    place = str(best_device() if device is None else usable_device(device))
     specs: list[PredictorSpec] = []
     for text in texts:
         name, given, model = text.partition("=")

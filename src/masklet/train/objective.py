@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ class BatchLoss:
     figures: Mapping[str, tuple[float, int]]
 
 
-class ObjectiveModule(nn.Module):
+class ObjectiveModule(nn.Module, ABC):
     """A model and a way to learn; `forward` is one batch. What it trains beside the model is thrown away in the end."""
 
     def __init__(self, model: Sam2) -> None:
@@ -64,5 +65,6 @@ class ObjectiveModule(nn.Module):
         """What the loss is divided by: the number of objects."""
         return len(batch.owner)
 
+    @abstractmethod
     def forward(self, batch: Batch, draw: Draw) -> BatchLoss:
-        raise NotImplementedError
+        """The loss of a batch."""

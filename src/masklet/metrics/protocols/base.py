@@ -25,6 +25,18 @@ class Unit:
         """Unique in a run, stable between runs: "nano/mask/bear"."""
         return f"{self.predictor}/{self.setting}/{self.sequence}"
 
+    def score(self, metric: str, value: float, *, object_id: int | None = None, setting: str | None = None) -> Score:
+        """A value of the unit, over all its frames; of a finer `setting` than its own where one is given."""
+        return Score(
+            predictor=self.predictor,
+            setting=setting or self.setting,
+            sequence=self.sequence,
+            object_id=object_id,
+            frame=None,
+            metric=metric,
+            value=float(value),
+        )
+
 
 class EvaluationProtocol(Protocol):
     """A protocol with its data and options: can be pickled for workers; loads models when first used."""

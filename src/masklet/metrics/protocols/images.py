@@ -128,18 +128,7 @@ class ImageProtocol:
         segmenter = self._segmenter(unit.predictor)
         segmenter.set_image(picture.image())
         rows = (self._everything if unit.setting == EVERYTHING else self._prompts)(segmenter, picture)
-        return [
-            Score(
-                predictor=unit.predictor,
-                setting=setting,
-                sequence=unit.sequence,
-                object_id=number,
-                frame=None,
-                metric=metric,
-                value=value,
-            )
-            for number, setting, metric, value in rows
-        ]
+        return [unit.score(metric, value, object_id=number, setting=setting) for number, setting, metric, value in rows]
 
     def figures(self, scores: Sequence[Score]) -> list[Figure]:
         """Means over objects, an AR of a size over the objects of that size; and calibration of the predicted IoU."""

@@ -133,15 +133,7 @@ class InteractiveProtocol:
                 seconds = self._times.seconds(effort.clicks, len(effort.edited), effort.looks * frames)
                 values = seconds, effort.clicks, len(effort.edited), frames
                 scores += [
-                    Score(
-                        predictor=unit.predictor,
-                        setting=setting,
-                        sequence=unit.sequence,
-                        object_id=number,
-                        frame=None,
-                        metric=metric,
-                        value=float(value),
-                    )
+                    unit.score(metric, value, object_id=number, setting=setting)
                     for metric, value in zip(TOTALS, values, strict=True)
                 ]
         if self.options.keep:

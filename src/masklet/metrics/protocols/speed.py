@@ -120,18 +120,7 @@ class SpeedProtocol:
                 self.options,
                 (torch.get_num_threads(), cv2.getNumThreads()),
             ).result()
-        return [
-            Score(
-                predictor=unit.predictor,
-                setting=unit.setting,
-                sequence=unit.sequence,
-                object_id=None,
-                frame=None,
-                metric=metric,
-                value=value,
-            )
-            for metric, value in found.items()
-        ]
+        return [unit.score(metric, value) for metric, value in found.items()]
 
     def figures(self, scores: Sequence[Score]) -> list[Figure]:
         """Means over videos."""

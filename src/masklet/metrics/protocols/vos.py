@@ -109,7 +109,10 @@ class VosProtocol:
             for frame in frames:
                 judge.add(frame, {i: Predicted(mask=mask) for i, mask in predictions.masks(video, frame).items()})
             whole = _identities(video, frames, lambda frame: predictions.masks(video, frame))
-            return [*judge.scores(unit.predictor, unit.setting), *_of_video(unit, whole)]
+            return [
+                *judge.scores(unit.predictor, unit.setting),
+                *(unit.score(metric, value) for metric, value in whole.items()),
+            ]
         return self._track(unit, video, frames, setting)
 
     def figures(self, scores: Sequence[Score]) -> list[Figure]:
@@ -158,7 +161,10 @@ class VosProtocol:
         if self.options.keep:
             keeper.write(self._folder / unit.predictor / unit.setting / video.name, video, length)
         whole = _identities(video, frames, keeper.masks) | {"frames_per_second": tracking.frames / tracking.seconds}
-        return [*judge.scores(unit.predictor, unit.setting), *_of_video(unit, whole)]
+        return [
+            *judge.scores(unit.predictor, unit.setting),
+            *(unit.score(metric, value) for metric, value in whole.items()),
+        ]
 
 
 def _identities(
@@ -169,21 +175,6 @@ def _identities(
         return {}
     found = identity((masks(frame), video.annotations.masks(frame)) for frame in frames)
     return {"HOTA": found.hota, "IDF1": found.idf1, "id_switches": float(found.switches)}
-
-
-def _of_video(unit: Unit, values: Mapping[str, float]) -> list[Score]:
-    return [
-        Score(
-            predictor=unit.predictor,
-            setting=unit.setting,
-            sequence=unit.sequence,
-            object_id=None,
-            frame=None,
-            metric=metric,
-            value=value,
-        )
-        for metric, value in values.items()
-    ]
 
 
 class Timed:
