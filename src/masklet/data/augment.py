@@ -135,6 +135,7 @@ class Augmentation:
     still_mosaics: share of stills that are mosaics of four views.
     max_stride: at most every so many-th annotated frame of a filmed clip is taken.
     reverse: probability that a filmed clip runs backward.
+    vanishing: share of clips that lose sight of their objects for a while.
     least: objects that cover a smaller share of the first frame are not prompted.
     """
 
@@ -144,6 +145,7 @@ class Augmentation:
     still_mosaics: float = 0.0
     max_stride: int = 1
     reverse: float = 0.5
+    vanishing: float = 0.0
     least: float = MIN_VISIBLE_SHARE
 
 
@@ -162,8 +164,9 @@ STRONG = Augmentation(
     stills=RandomCrop(min_share=0.35),
     clips=RandomCrop(min_share=0.4),
     changes=(OnFrames(jitter_colours), OnFrames(blur_some)),
-    still_mosaics=0.6,
+    still_mosaics=0.35,
     max_stride=5,
+    vanishing=0.35,
     least=MIN_TARGET_SHARE,
 )
 """What the bundled model learns with: little data, seen in many ways."""

@@ -25,6 +25,7 @@ from masklet.data.savideo import open_sav_videos
 from masklet.data.stills import StillPool, StillSource
 from masklet.data.synthesis import ClipSynthesis
 from masklet.data.tars import open_shards
+from masklet.data.vanishing import Vanishing
 from masklet.media.images import IMAGE_SUFFIXES, image_size
 
 SHARDS, PROJECT, SAV_TRAIN, SA1B = "shards", "project", "sav-train", "sa-1b"
@@ -99,6 +100,8 @@ def sources_of(
         parts = [(_clip_source(c, augmentation), ratios.get(c.name, len(c.clips))) for c in filmed]
         real = Mixture(parts) if len(parts) > 1 else parts[0][0]
     stills = StillSource(pool, augmentation.still_mosaics, augmentation.stills)
+    if augmentation.vanishing:
+        synthetic, real = (Vanishing(source, stills, augmentation.vanishing) for source in (synthetic, real))
     changes = augmentation.changes
     return Sources(
         stills=Augmented(stills, changes), synthetic=Augmented(synthetic, changes), real=Augmented(real, changes)

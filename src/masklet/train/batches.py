@@ -99,6 +99,7 @@ def draw_batches(sources: Sources, stage: Stage, seed: int, step: int, part: Par
 def _sample(sources: Sources, stage: Stage, seed: int, step: int, number: int, *, clips: bool) -> Sample:
     rng = np.random.default_rng([seed, 0, step, number])
     if not clips:
-        return sources.stills.sample(rng, 1, stage.size, stage.objects)
+        objects = stage.objects if stage.still_objects is None else stage.still_objects
+        return sources.stills.sample(rng, 1, stage.size, objects)
     source = sources.real if rng.random() < stage.real_share else sources.synthetic
     return source.sample(rng, stage.length, stage.size, stage.objects)

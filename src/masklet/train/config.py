@@ -80,7 +80,7 @@ class Stage:
     real_share: probability that a clip is a real one (else synthesised from stills).
     clips, length: clips of a step over all processes, and frames of each.
     stills: pictures of a step over all processes.
-    objects: at most so many targets of one clip or picture.
+    objects: at most so many targets of one clip; still_objects: of one picture, None: as many.
     prompting: how they are prompted.
     """
 
@@ -92,6 +92,7 @@ class Stage:
     length: int
     stills: int
     objects: int
+    still_objects: int | None = None
     prompting: Prompting = field(default_factory=Prompting)
 
 

@@ -15,7 +15,7 @@ from masklet.train.recipes.parts import STEADY_LOSS
 STILL_SHARES = {
     "coco_instances": 5.0,
     "coco_person": 4.0,
-    "coco_panoptic": 1.5,
+    "coco_panoptic": 3.0,
     "bsds500": 1.5,
     "human_seg": 2.5,
     "clothing_ccp": 1.0,
@@ -26,30 +26,30 @@ STILL_SHARES = {
 
 
 PROMPTING = Prompting(
-    mask_share=0.6,
-    box_share=0.14,
-    first_frames=(1, 1),
-    corrections=(0, 2),
-    corrected_share=0.25,
-    corrected_clicks=(1, 1),
+    mask_share=0.4,
+    box_share=0.16,
+    first_frames=(1, 2),
+    corrections=(0, 5),
+    corrected_share=0.3,
+    corrected_clicks=(1, 2),
     disturbed_share=0.4,
     far_share=0.5,
 )
 
 
 def nano() -> Recipe:
-    """A new memory for an earlier model: short clips at 256 px, then longer ones at the size that is shipped."""
-    share = {"clip_share": 0.75, "real_share": 0.4}
+    """As many clicks on stills as clips to track: first at 256 px, then at the size that is shipped."""
+    share = {"clip_share": 0.45, "real_share": 0.4, "prompting": PROMPTING}
     return Recipe(
         name="nano",
         model=NANO,
         stages=(
-            Stage(steps=1000, size=256, clips=3, length=5, stills=6, objects=3, prompting=PROMPTING, **share),
-            Stage(steps=600, size=384, clips=2, length=6, stills=4, objects=3, prompting=PROMPTING, **share),
+            Stage(steps=1700, size=256, clips=3, length=6, objects=3, stills=10, still_objects=4, **share),
+            Stage(steps=1500, size=384, clips=2, length=7, objects=3, stills=6, still_objects=4, **share),
         ),
         objective=Segment(losses=STEADY_LOSS),
         optimiser=Optimiser(
-            rate=6e-4,
+            rate=5e-4,
             trunk_rate=8e-5,
             layer_decay=1.0,
             weight_decay=0.02,
@@ -57,6 +57,6 @@ def nano() -> Recipe:
             clip_norm=1.0,
             frozen=(r"encoder\.trunk\.stem\..*", r"encoder\.trunk\.stages\.[01]\..*"),
         ),
-        schedule=Level(warm_up=100, cool_down=350),
-        ema=0.995,
+        schedule=Level(warm_up=100, cool_down=800),
+        ema=0.998,
     )
