@@ -20,9 +20,13 @@ import torch
 from PIL import Image
 
 from masklet.cli.planning import planned, printed
+from masklet.cli.training import data_set
+from masklet.data.savideo import SavClip
+from masklet.data.sources import Collection
 from masklet.model import checkpoints
 from masklet.model.configs import NANO, ReadoutConfig
 from masklet.model.sam2 import build
+from masklet.train.ahead import ahead
 from masklet.train.config import Recipe
 from masklet.train.recipes import RECIPES
 from masklet.train.settings import arguments, override
@@ -128,6 +132,33 @@ def test_a_run_leaves_weights_page_and_card(cli: Cli, data: Path, start: Path, t
     assert (tmp_path / "page.html").read_text().count("data:image/jpeg;base64") == 5  # pictures are kept
 
 
+def test_workers_change_nothing(
+    cli: Cli, data: Path, start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sources of `strong`, which are made of the most parts, travel to processes."""
+    asked: list[int] = []
+
+    def noted(*given: object, workers: int) -> object:
+        asked.append(workers)
+        return ahead(*given, workers=workers)  # pyright: ignore[reportArgumentType] (passed on as they came)
+
+    monkeypatch.setattr("masklet.train.loop.ahead", noted)
+    for workers in (0, 2):
+        run = tmp_path / str(workers)
+        code, _, err = cli(*words(data, run, start, "--augmentation", "strong", "--workers", workers))
+        assert code == 0, err
+    assert asked == [0, 2]
+    assert losses(tmp_path / "2") == losses(tmp_path / "0")
+
+
+def test_no_clip_is_opened_for_the_card(tmp_path: Path) -> None:
+    clips = [SavClip(tmp_path / f"{number}.mp4", (tmp_path / f"{number}_auto.json",)) for number in range(2)]
+    with pytest.raises(FileNotFoundError):
+        len(clips[0])
+    assert data_set(tmp_path, Collection(name="many", clips=clips)).used == "2 clips"
+    assert data_set(tmp_path, Collection(name="few", clips=clips, lengths=(3, 4))).used == "2 clips, 7 annotated frames"
+
+
 @pytest.mark.slow
 def test_the_same_command_goes_on_with_a_killed_run(cli: Cli, data: Path, start: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -203,6 +234,7 @@ def test_a_run_may_be_lengthened_and_saved_more_often(cli: Cli, data: Path, star
         (("--ratio", "squares"), "expected a ratio of the form NAME=NUMBER, got 'squares'"),
         (("--ratio", "circles=2"), "a ratio is given for 'circles', but the data sets are squares, clips"),
         (("--trunk", "lite0.pth"), "expected a model to start from or a trunk, got"),
+        (("--workers", "-1"), "--workers is 0 or more, got -1"),
         (("--validate-frames", "1"), "expected at least 2 frames to validate on, got 1"),
     ],
 )

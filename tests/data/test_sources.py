@@ -240,10 +240,21 @@ def test_pictures_without_a_usable_object(writer: Any, tmp_path: Path) -> None:
         open_sources(tmp_path)
 
 
+def test_many_videos_are_not_opened_to_be_counted(writer: Any, tmp_path: Path) -> None:
+    sav_train(writer, tmp_path)
+    (tmp_path / "v_manual.json").write_text("cut off")
+    [collection] = open_collections(tmp_path)
+    assert len(collection.clips) == 1
+    assert collection.lengths is collection.weights is None
+    with pytest.raises(ValueError, match="no valid JSON"):
+        len(collection.clips[0])
+
+
 def test_longer_clips_are_drawn_more_often(writer: Any, tmp_path: Path) -> None:
     one_clip(writer, tmp_path / "long")
     film(writer, tmp_path / "short/JPEGImages", tmp_path / "short/Annotations", stems=STEMS[:1])
     [collection] = open_collections(tmp_path)
+    assert collection.lengths == [6, 1]
     assert collection.weights == [pytest.approx(6**0.5), 1]
     Image.new("RGB", (8, 8)).save(tmp_path / "beside.png")  # a picture beside the clips is none of them
     assert len(open_collections(tmp_path)[0].clips) == 2

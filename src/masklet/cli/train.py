@@ -67,6 +67,14 @@ def train(
             negative="",
         ),
     ] = None,
+    workers: Annotated[
+        int,
+        Parameter(
+            group=DATA_GROUP,
+            help="Processes that prepare batches (under torchrun, of each process); 0: a thread. The batches are the"
+            " same.",
+        ),
+    ] = 0,
     device: DeviceOption = None,
     sharding: Annotated[
         Literal["ddp", "fsdp"],
@@ -129,6 +137,8 @@ def train(
     from masklet.cli.training import Job, run_job
     from masklet.cli.validating import Amount
 
+    if workers < 0:
+        raise ValueError(f"--workers is 0 or more, got {workers}")
     changes = tuple(set or ())
     if print:
         text = printed(recipe, planned(recipe, changes, start=start, judged=bool(validate)), format)
@@ -145,6 +155,7 @@ def train(
         trunk=trunk,
         augmentation=augmentation,
         ratios=parse_ratios(ratio or ()),
+        workers=workers,
         device=device,
         sharding=sharding,
         validate=tuple(validate or ()),

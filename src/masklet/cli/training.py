@@ -36,7 +36,8 @@ from masklet.train.wording import duration, percent
 class Job:
     """What the command line says; see `masklet train --help`.
 
-    `augmentation`: None: what suits the recipe. `ratios`: name of a data set -> how often it is drawn.
+    `augmentation`: None: what suits the recipe. `ratios`: name of a data set -> how often it is drawn. `workers`:
+    processes that prepare batches.
     """
 
     recipe: str
@@ -47,6 +48,7 @@ class Job:
     trunk: Path | None = None
     augmentation: str | None = None
     ratios: Mapping[str, float]
+    workers: int = 0
     device: str | None = None
     sharding: Sharding = "ddp"
     validate: Sequence[Path] = ()
@@ -90,6 +92,7 @@ def run_job(job: Job) -> int:
                 validate=validator,
                 watchers=watchers,
                 world=joined,
+                workers=job.workers,
             )
         except FloatingPointError as error:
             raise ValueError(
@@ -146,7 +149,7 @@ def _watchers(
         parameters = sum(weight.numel() for weight in Sam2(recipe.model).parameters())
     judged = _judged_on(job, validator)
     card = CardFacts(
-        data=[_data_set(job.data, collection) for collection in collections],
+        data=[data_set(job.data, collection) for collection in collections],
         validation=judged,
         machine=_machine(joined),
         parameters=parameters,
@@ -185,13 +188,15 @@ def _judged_on(job: Job, validator: Validator | None) -> str:
     return f"{' and '.join(parts)} of {names}"
 
 
-def _data_set(root: Path, collection: Collection) -> DataSet:
+def data_set(root: Path, collection: Collection) -> DataSet:
+    """A data set in `root` for the model card: what is in it as far as no clip has to be opened, and its licence."""
     parts: list[str] = []
     if collection.pictures:
         parts.append(f"{len(collection.pictures)} pictures")
     if collection.clips:
-        frames = sum(len(clip) for clip in collection.clips)
-        parts.append(f"{len(collection.clips)} clips, {frames} annotated frames")
+        parts.append(f"{len(collection.clips)} clips")
+        if collection.lengths is not None:
+            parts.append(f"{sum(collection.lengths)} annotated frames")
     places = (root / "stills" / collection.name, root / collection.name, root)
     found = next((said for place in places if place.exists() and (said := stated_licence(place))), None)
     return DataSet(name=collection.name, used=", ".join(parts), licence=found)

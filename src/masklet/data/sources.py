@@ -37,13 +37,20 @@ TRAINING_LAYOUTS = (SHARDS, PROJECT, SAV_TRAIN, SA1B, *LAYOUTS, *PICTURE_LAYOUTS
 class Collection:
     """One data set: its pictures, or its clips; either may be none.
 
-    `weights` say how often each clip is drawn, in proportion; None: all alike.
+    Attributes
+    ----------
+    lengths: annotated frames of each clip; None: not known before a clip is opened, and there are too many to open all.
     """
 
     name: str
     pictures: Sequence[MaskedClip] = ()
     clips: Sequence[MaskedClip] = ()
-    weights: Sequence[float] | None = None
+    lengths: Sequence[int] | None = None
+
+    @property
+    def weights(self) -> list[float] | None:
+        """How often each clip is drawn, in proportion: one of four times the length twice as often. None: all alike."""
+        return None if self.lengths is None else [float(np.sqrt(length)) for length in self.lengths]
 
 
 def open_sources(
@@ -140,7 +147,7 @@ def open_collections(path: Path, layout: str = "auto", *, split: str | None = No
     if layout == SHARDS:
         packed = open_shards(path)
         clips = [clip for clip in packed if not clip.still]
-        return [_checked(name, path, [clip for clip in packed if clip.still], clips, _by_length(clips))]
+        return [_checked(name, path, [clip for clip in packed if clip.still], clips, list(map(len, clips)))]
     if layout == SAV_TRAIN:
         return [_checked(name, path, clips=open_sav_videos(path))]
     if layout == SA1B:
@@ -148,7 +155,7 @@ def open_collections(path: Path, layout: str = "auto", *, split: str | None = No
     if layout in PICTURE_LAYOUTS:
         return [_checked(name, path, _stills(path, layout, name))]
     films = [FilmedClip(video, name) for video in open_videos(path, layout, split=split)]
-    return [_checked(name, path, clips=films, weights=_by_length(films))]
+    return [_checked(name, path, clips=films, lengths=list(map(len, films)))]
 
 
 def recognise(path: Path, split: str | None = None) -> str:
@@ -228,16 +235,11 @@ def _checked(
     path: Path,
     pictures: Sequence[MaskedClip] = (),
     clips: Sequence[MaskedClip] = (),
-    weights: Sequence[float] | None = None,
+    lengths: Sequence[int] | None = None,
 ) -> Collection:
     if not pictures and not clips:
         raise ValueError(f"{path}: nothing to train on: no picture has an object between 0.02 % and 90 % of it")
-    return Collection(name=name, pictures=pictures, clips=clips, weights=weights)
-
-
-def _by_length(clips: Sequence[MaskedClip]) -> list[float] | None:
-    """A clip of four times the length is drawn twice as often."""
-    return [float(np.sqrt(len(clip))) for clip in clips] or None
+    return Collection(name=name, pictures=pictures, clips=clips, lengths=lengths)
 
 
 def _clip_source(collection: Collection, augmentation: Augmentation) -> ClipSource:
