@@ -13,6 +13,7 @@ import pytest
 
 from masklet.cli.evaluate_more import ALL_DAMAGE
 from masklet.data.corruptions import CORRUPTIONS
+from masklet.data.disappearance import DISAPPEARANCES
 from masklet.media import write_image
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -124,7 +125,7 @@ def test_robustness(cli: Cli, videos: Path, tmp_path: Path) -> None:
 
 
 def test_every_kind_of_damage_can_be_asked_for() -> None:
-    assert {f"{kind}-{level}" for kind in ALL_DAMAGE for level in (1, 2, 3)} == set(CORRUPTIONS)
+    assert {f"{kind}-{level}" for kind in ALL_DAMAGE for level in (1, 2, 3)} == {*CORRUPTIONS, *DISAPPEARANCES}
 
 
 def test_cuts_need_a_second_video(cli: Cli, videos: Path, tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_cuts_need_a_second_video(cli: Cli, videos: Path, tmp_path: Path) -> Non
     words = ("evaluate", "robustness", alone, "--predictor", "copy", "-o", tmp_path / "run")
     code, _, error = cli(*words)
     assert code == 2
-    assert "shot-cuts-2 cuts to another video, but there is only a" in error
+    assert "shot-cuts-2 shows another video, but there is only a" in error
     code, _, error = cli(*words, "--corruption", "blur", "--limit", 4)
     assert (code, error) == (0, "")
     assert ("blur-2-first-4", "drop") in figures(tmp_path / "run")

@@ -28,12 +28,15 @@ BEGINS = {1: 0, 2: 5}
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
+    return footage(tmp_path / "data", FRAMES)
+
+
+def footage(root: Path, frames: int) -> Path:
     """Video a: a red square that moves, and from frame 5 on a blue one; video b: a green one that never moves."""
-    root = tmp_path / "data"
     for name in ("a", "b"):
         for folder in ("JPEGImages", "Annotations"):
             (root / folder / name).mkdir(parents=True)
-        for index in range(FRAMES):
+        for index in range(frames):
             picture, labels = np.zeros((48, 64, 3), np.uint8), np.zeros((48, 64), np.uint8)
             if name == "b":
                 picture[8:24, 8:24], labels[8:24, 8:24] = (0, 255, 0), 1
@@ -126,6 +129,22 @@ def test_duplicated_frames_count_once_where_they_first_appear(data: Path) -> Non
     mine = [row for row in rows if (row.setting, row.metric, row.object_id) == ("duplicated-3", "J", 1)]
     assert [(row.frame, row.value) for row in mine] == [(frame, 1.0) for frame in video_a(data).scored]
     assert predictor.prompts[2:] == [(0, 1), (10, 2)]
+
+
+def test_out_of_sight_the_changed_truth_counts(tmp_path: Path) -> None:
+    """Only who says that nothing is there is right; a copied mask is wrong on each hidden frame."""
+    data = footage(tmp_path / "data", 24)
+    rows: dict[str, list[Score]] = {}
+    for name, predictor in (("finds", Colours), ("copies", copying)):
+        made = protocol(data, predictor, "exit-1", "occluder-1")
+        rows[name] = evaluated(made)
+        for setting in ("exit-1", "occluder-1"):
+            visible = by_frame(rows[name], setting, "visible")
+            presence = by_frame(rows[name], setting, "presence")
+            assert 8 <= sum(seen == 0 for seen in visible.values()) < 18
+            assert presence == {frame: 1.0 if name == "finds" else seen for frame, seen in visible.items()}
+    found = by_frame(rows["finds"], "exit-1", "J")
+    assert all(found[frame] == 1 for frame, seen in by_frame(rows["finds"], "exit-1", "visible").items() if not seen)
 
 
 def test_the_drop_compares_the_same_frames(data: Path) -> None:
@@ -235,5 +254,5 @@ def test_options_are_checked(options: dict[str, Any], message: str) -> None:
 
 
 def test_a_cut_needs_a_second_video(data: Path) -> None:
-    with pytest.raises(ValueError, match="shot-cuts-2 cuts to another video, but there is only a"):
+    with pytest.raises(ValueError, match="shot-cuts-2 shows another video, but there is only a"):
         RobustnessProtocol([video_a(data)], {}, RobustnessOptions(corruptions=("blur-1", "shot-cuts-2")))

@@ -27,7 +27,19 @@ from masklet.cli.options import MODEL_GROUP, DeviceOption, DtypeOption, OutputOp
 
 __all__ = ["evaluate_app"]
 
-Damage = Literal["blur", "motion-blur", "noise", "jpeg", "h264", "low-light", "dropped", "duplicated", "shot-cuts"]
+Damage = Literal[
+    "blur",
+    "motion-blur",
+    "noise",
+    "jpeg",
+    "h264",
+    "low-light",
+    "dropped",
+    "duplicated",
+    "shot-cuts",
+    "occluder",
+    "exit",
+]
 ALL_DAMAGE: tuple[Damage, ...] = get_args(Damage)
 Severity = Literal[1, 2, 3]
 
@@ -224,9 +236,11 @@ def robustness(
 ) -> int:
     """Video object segmentation on damaged footage, beside the same footage as it is.
 
-    Blur, noise, compression and low light; frames that are dropped or shown twice; and cuts to another video of the set
-    and back, over which objects should not be seen (false alarms) and then be found again. J&F counts on the original
-    frames that are left; its drop is over the frames that were scored with and without the damage.
+    Blur, noise, compression and low light; frames that are dropped or shown twice; cuts to another video of the set
+    and back, over which objects should not be seen (false alarms) and then be found again; and an occluder, or a camera
+    that turns away, that hides the objects for a while (presence: the share of frames on which they are rightly said to
+    be seen or not). J&F counts on the original frames that are left; its drop is over the frames that were scored with
+    and without the damage.
 
     Examples of use:
 

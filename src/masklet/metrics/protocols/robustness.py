@@ -4,6 +4,9 @@ Each video is damaged in one way (`masklet.data.corruptions`), its objects are s
 begin, and J and F count on the original frames that are left, each where it first appears. Objects that are followed
 over a cut to other footage should be gone there (false alarms are counted) and found again after it.
 
+Objects can also be put out of sight (`masklet.data.disappearance`); the changed ground truth counts then, and
+"presence" is the share of frames on which they are rightly said to be seen or not.
+
 What damage costs is the drop of J&F, over the frames that were scored with and without it.
 
 Legend: T frames.
@@ -21,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from masklet.data.corruptions import CORRUPTIONS, Corrupted, ShotCuts
+from masklet.data.disappearance import DISAPPEARANCES
 from masklet.data.layouts import open_videos
 from masklet.data.sequences import AnnotatedVideo, Target
 from masklet.metrics.judging import Judge, without_overlap
@@ -46,7 +50,7 @@ class RobustnessOptions:
 
     Attributes
     ----------
-    corruptions: names out of `CORRUPTIONS`; each is a setting, beside "clean".
+    corruptions: names out of `CORRUPTIONS` and `DISAPPEARANCES`; each is a setting, beside "clean".
     prompt: how objects are shown, one of `users.PROMPTS`.
     limit: use only so many first frames of each video: a quick look, and named so.
     """
@@ -57,9 +61,10 @@ class RobustnessOptions:
 
     def __post_init__(self) -> None:
         check_prompts([self.prompt])
-        unknown = next((name for name in self.corruptions if name not in CORRUPTIONS), None)
+        known = (*CORRUPTIONS, *DISAPPEARANCES)
+        unknown = next((name for name in self.corruptions if name not in known), None)
         if unknown is not None:
-            raise ValueError(f"expected corruptions out of {', '.join(CORRUPTIONS)}, got {unknown!r}")
+            raise ValueError(f"expected corruptions out of {', '.join(known)}, got {unknown!r}")
         if not self.corruptions or len(set(self.corruptions)) < len(self.corruptions):
             raise ValueError(f"expected at least one corruption and each once, got {list(self.corruptions)}")
         if self.limit is not None and self.limit < 2:
@@ -67,8 +72,8 @@ class RobustnessOptions:
 
     @property
     def needs_other(self) -> str | None:
-        """The first corruption that cuts to another video, if there is one."""
-        return next((name for name in self.corruptions if isinstance(CORRUPTIONS[name], ShotCuts)), None)
+        """The first corruption that shows another video, if there is one."""
+        return next((name for name in self.corruptions if _shows_other(name)), None)
 
 
 class RobustnessProtocol:
@@ -81,7 +86,7 @@ class RobustnessProtocol:
 
     Raises
     ------
-    ValueError: a cut, and only one video.
+    ValueError: a damage that shows another video, and only one video.
     """
 
     name = "robustness"
@@ -94,7 +99,7 @@ class RobustnessProtocol:
     ) -> None:
         if len(videos) < 2 and options.needs_other is not None:
             raise ValueError(
-                f"{options.needs_other} cuts to another video, but there is only {videos[0].name}: choose the other"
+                f"{options.needs_other} shows another video, but there is only {videos[0].name}: choose the other"
                 " corruptions"
             )
         self.options = options
@@ -117,8 +122,7 @@ class RobustnessProtocol:
         Rows of J, F and the predictor's own figures carry the original frame. Of footage from elsewhere there are
         false alarms (1 where an object is said to be seen) and object scores, by frame of the damaged clip.
         """
-        video = self._videos[unit.sequence]
-        corrupted = self._corrupted(video, unit.setting.removesuffix(self._mark))
+        video, corrupted = self._damaged(self._videos[unit.sequence], unit.setting.removesuffix(self._mark))
         starts = {target.object_id: corrupted.first(target.frame) for target in video.targets}
         targets = [Target(object_id=number, frame=frame) for number, frame in starts.items()]
         shown = {target.object_id: target for target in video.targets}
@@ -170,14 +174,24 @@ class RobustnessProtocol:
         """The options."""
         return asdict(self.options) | {"corruptions": list(self.options.corruptions)}
 
-    def _corrupted(self, video: AnnotatedVideo, name: str) -> Corrupted:
+    def _damaged(self, video: AnnotatedVideo, name: str) -> tuple[AnnotatedVideo, Corrupted]:
+        """The video with the ground truth that counts, and the clip that is shown."""
+        everything = tuple(range(len(video)))
         if name == CLEAN:
-            return Corrupted(clip=video.clip(), origin=tuple(range(len(video))))
-        corruption = CORRUPTIONS[name]
+            return video, Corrupted(clip=video.clip(), origin=everything)
         names = list(self._videos)
         other = self._videos[names[(names.index(video.name) + 1) % len(names)]]
+        if name in DISAPPEARANCES:
+            hidden = DISAPPEARANCES[name].apply(video, other)
+            return hidden.video, Corrupted(clip=hidden.clip, origin=everything)
+        corruption = CORRUPTIONS[name]
         needed = other.clip() if isinstance(corruption, ShotCuts) else None
-        return corruption.apply(video.clip(), other=needed, keep=[target.frame for target in video.targets])
+        kept = [target.frame for target in video.targets]
+        return video, corruption.apply(video.clip(), other=needed, keep=kept)
+
+
+def _shows_other(name: str) -> bool:
+    return name in DISAPPEARANCES or isinstance(CORRUPTIONS[name], ShotCuts)
 
 
 Place = tuple[str, int | None, int | None]
