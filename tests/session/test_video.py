@@ -434,3 +434,31 @@ def test_full_disk_is_named_and_loses_nothing(model: Sam2, frames: np.ndarray, m
             next(results)
     same(low_res([session.result(frame) for frame in range(4)], 1), kept)
     assert next(session.propagate(4)).frame == 4
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_only_the_chosen_objects_are_tracked(model: Sam2, frames: np.ndarray, both: bool) -> None:
+    session = VideoSession(model, frames)
+    session.prompt(2, 1, **SQUARE)
+    session.prompt(3, 2, points=[(40, 40)])
+    list(session.propagate(2, 8))
+    earlier = {frame: session.result(frame).objects[2].low_res for frame in range(3, 8)}
+    session.prompt(2, 1, points=[(50, 10)])
+    walk = session.propagate_both(0, 8, objects=[1]) if both else session.propagate(2, 8, objects=[1])
+    assert {result.frame for result in walk} == (set(range(8)) if both else set(range(2, 8)))
+    for frame, found in earlier.items():
+        assert torch.equal(session.result(frame).objects[2].low_res, found)
+    assert 2 not in session.result(0).objects
+
+
+def test_forgetting_tracked_frames_leaves_prompts_and_other_frames(model: Sam2, frames: np.ndarray) -> None:
+    session = VideoSession(model, frames)
+    alone = session.prompt(6, 1, **SQUARE).objects[1].low_res
+    session.clear()
+    session.prompt(0, 1, **SQUARE)
+    list(session.propagate(0, 8))
+    session.forget(1, range(5, 8))
+    assert [frame for frame in range(8) if 1 in session.result(frame).objects] == [0, 1, 2, 3, 4]
+    assert set(session.prompts(1)) == {0}
+    # Without what tracking left there, a prompt stands alone again.
+    assert torch.equal(session.prompt(6, 1, **SQUARE).objects[1].low_res, alone)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from masklet.model.encoder import ImageFeatures
 from masklet.model.prompt_encoder import Points
 from masklet.model.sam2 import Sam2
 from masklet.session.engine import Engine
+from masklet.session.features import FeatureStore, LastFrames
 from masklet.session.memory import Selection
 from masklet.session.objects import ObjectState, ObjectTable
 from masklet.session.policy import Policy
@@ -26,24 +26,23 @@ _CACHED_FRAMES = 3
 class Tracker:
     """The objects of a session and the engine that moves them. To be called under `torch.inference_mode`."""
 
-    def __init__(self, model: Sam2, source: Source, policy: Policy) -> None:
+    def __init__(self, model: Sam2, source: Source, policy: Policy, features: FeatureStore | None = None) -> None:
         self.objects: ObjectTable = {}
         self._model = model
         self._source = source
         self._policy = policy
         self._engine = Engine(model, policy)
-        self._features: OrderedDict[int, ImageFeatures] = OrderedDict()
+        self._features = LastFrames(_CACHED_FRAMES) if features is None else features
 
-    def encode(self, frame: int, picture: Picture) -> ImageFeatures:
-        """A frame's features; those of the last few frames are kept."""
+    def encode(self, frame: int, picture: Picture | None = None) -> ImageFeatures:
+        """A frame's features, from the store of features if it has them; `picture` spares reading the frame."""
         features = self._features.get(frame)
         if features is None:
+            picture = self._source.frame(frame) if picture is None else picture
             features = self._model.encode_image(
                 frame_tensor(picture, self._model.config.image_size, self._model.device)
             )
-            self._features[frame] = features
-            while len(self._features) > _CACHED_FRAMES:
-                self._features.popitem(last=False)
+            self._features.put(frame, features)
         return features
 
     def _select(self, state: ObjectState, frame: int, reverse: bool) -> Selection:
@@ -83,7 +82,7 @@ class Tracker:
         waiting = sorted({frame for state in self.objects.values() for frame in state.pending})
         written: dict[tuple[int, int], Memory] = {}
         for frame in waiting:
-            features = self._features.get(frame) or self.encode(frame, self._source.frame(frame))
+            features = self.encode(frame)
             for number, state in self.objects.items():
                 if frame in state.pending:
                     written[number, frame] = self._engine.write_memory(features, state.pending[frame].record)
@@ -100,11 +99,13 @@ class Tracker:
                         state.bank.tracked.put(frame, record)
             state.pending.clear()
 
-    def step(self, frame: int, picture: Picture, *, reverse: bool) -> None:
-        """Tracks all objects that are under way on a frame; prompted frames stay as they are."""
+    def step(self, frame: int, picture: Picture, *, reverse: bool, objects: Collection[int] | None = None) -> None:
+        """Tracks objects (default: all) that are under way on a frame; prompted frames stay as they are."""
         self._write_pending()
         moving: list[ObjectState] = []
-        for state in self.objects.values():
+        for number, state in self.objects.items():
+            if objects is not None and number not in objects:
+                continue
             conditioning = state.bank.conditioning
             if frame in conditioning:
                 state.visited[frame] = reverse

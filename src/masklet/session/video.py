@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +13,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from masklet.masks.masklet import Masklet
+from masklet.model.encoder import ImageFeatures
 from masklet.model.sam2 import Sam2
 from masklet.session.archive import Archive
+from masklet.session.features import FeatureStore
 from masklet.session.memory import MemoryBank
 from masklet.session.objects import Edit, ObjectState, ObjectTable, Pending, capture, restore
 from masklet.session.packing import Packing
@@ -47,6 +49,9 @@ class VideoSession:
         Keeps the records of tracked frames in a temporary file, so that a correction on any frame sees what the model
         saw there, and `masklets` can be asked for. False: only what can still influence coming frames is kept. A
         folder: where the file is to be. Sources without random access never have an archive.
+    features
+        Where image features are kept for frames that may be looked at again (see `masklet.session.features`); by
+        default those of the last three frames.
 
     Example
     -------
@@ -66,13 +71,14 @@ class VideoSession:
         policy: Policy | None = None,
         reference_exact: bool = False,
         archive: bool | str | Path = True,
+        features: FeatureStore | None = None,
     ) -> None:
         if policy is not None and reference_exact:
             raise ValueError("expected either a policy or reference_exact=True, got both")
         self.policy = PUBLISHED if reference_exact else policy or CORRECT
         self.model = model
         self.source: Source = open_source(source)
-        self._tracker = Tracker(model, self.source, self.policy)
+        self._tracker = Tracker(model, self.source, self.policy, features)
         self.archive: Archive | None = None
         if archive is not False and not isinstance(self.source, StreamSource):
             self.archive = Archive(Packing.of(model), model.device, None if archive is True else Path(archive))
@@ -133,6 +139,12 @@ class VideoSession:
             raise ValueError("this session keeps no archive of its results; collect them from propagate()")
         return [self._masklet(object_id, state) for object_id, state in self.objects.items()]
 
+    @torch.inference_mode()
+    def features(self, frame: int) -> ImageFeatures:
+        """A frame's image features; the next prompt on it need not wait for the encoder. ValueError: no such frame."""
+        self.source.check(_index("frame", frame))
+        return self._tracker.encode(frame)
+
     # -- prompts ------------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
@@ -176,12 +188,13 @@ class VideoSession:
             Nothing to point with, or something that does not fit the frame; nothing has changed then.
         """
         frame, object_id = _index("frame", frame), _index("object_id", object_id)
-        picture = self.source.frame(frame)
+        self.source.check(frame)
+        assert self.source.size is not None
         state = self.objects.get(object_id)
-        prompt = Prompt.checked(picture.shape[:2], points=points, labels=labels, box=box, mask=mask)
+        prompt = Prompt.checked(self.source.size, points=points, labels=labels, box=box, mask=mask)
         if not replace:
             prompt = prompt.added_to(None if state is None else state.prompts.get(frame))
-        features = self._tracker.encode(frame, picture)
+        features = self._tracker.encode(frame)
         if state is None:
             state = ObjectState(MemoryBank(self.archive))
         record = self._tracker.decode_prompt(state, frame, prompt, features)
@@ -215,6 +228,14 @@ class VideoSession:
                 state.bank.tracked.put(frame, record)
             state.visited.pop(frame, None)
 
+    def forget(self, object_id: int, frames: Iterable[int]) -> None:
+        """Drops what tracking left of an object on some frames; prompts stay. No step of undo."""
+        state = self._state(object_id)
+        for frame in frames:
+            state.bank.tracked.pop(frame)
+            if frame not in state.prompts:
+                state.visited.pop(frame, None)
+
     def remove_object(self, object_id: int) -> None:
         """Forgets an object with all that belongs to it. Raises ValueError for an unknown id."""
         self._state(object_id)
@@ -235,9 +256,14 @@ class VideoSession:
     # -- tracking -----------------------------------------------------------------------------------------------------
 
     def propagate(
-        self, start: int | None = None, stop: int | None = None, *, reverse: bool = False
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        reverse: bool = False,
+        objects: Collection[int] | None = None,
     ) -> Iterator[FrameResult]:
-        """Tracks all objects frame by frame; stop whenever you like by leaving the loop.
+        """Tracks objects frame by frame; stop whenever you like by leaving the loop.
 
         Parameters
         ----------
@@ -247,6 +273,8 @@ class VideoSession:
             The frame before which to stop; by default after the last frame (the first if `reverse`).
         reverse
             Towards the beginning.
+        objects
+            The objects to track, by default all; of the others the results tell what is known.
 
         Yields
         ------
@@ -258,7 +286,8 @@ class VideoSession:
         ValueError
             No object has a prompt, or the range is not within the video. At once, not at the first result.
         """
-        prompted = [frame for number in self.objects for frame in self.conditioning_frames(number)]
+        chosen = self.objects if objects is None else objects
+        prompted = [frame for number in chosen for frame in self.conditioning_frames(number)]
         if not prompted:
             raise ValueError("there is no prompt to propagate: point at something first")
         if start is None:
@@ -267,10 +296,12 @@ class VideoSession:
         length = self.source.length
         if stop is not None and (stop < -1 or (length is not None and stop > length)):
             raise ValueError(f"expected stop within the video of {length} frames, got {stop}")
-        return self._walk(start, stop, reverse)
+        return self._walk(start, stop, reverse, objects)
 
-    def propagate_both(self, low: int = 0, high: int | None = None) -> Iterator[FrameResult]:
-        """Tracks every object over frames `low` .. `high` - 1 (default: all), forward and then backward.
+    def propagate_both(
+        self, low: int = 0, high: int | None = None, *, objects: Collection[int] | None = None
+    ) -> Iterator[FrameResult]:
+        """Tracks objects (default: all) over frames `low` .. `high` - 1 (default: all), forward and then backward.
 
         First forward from the earliest prompt, then backward from where the last object begins, for what lies before
         the objects' first prompts; a frame that is visited twice comes twice, with what is known of it then.
@@ -286,19 +317,24 @@ class VideoSession:
         high = length if high is None else high
         if not 0 <= low < high <= length:
             raise ValueError(f"expected a range of frames within 0..{length}, got {low}..{high}")
-        begins = [min(frames) for number in self.objects if (frames := self.conditioning_frames(number))]
+        chosen = self.objects if objects is None else objects
+        begins = [min(frames) for number in chosen if (frames := self.conditioning_frames(number))]
         if not begins:
             raise ValueError("there is no prompt to propagate: point at something first")
         passes = (frames for frames in both_ways(begins, low, high) if frames)
-        return chain.from_iterable(self._walk(p.start, p.stop if p.stop >= 0 else None, p.step < 0) for p in passes)
+        return chain.from_iterable(
+            self._walk(p.start, p.stop if p.stop >= 0 else None, p.step < 0, objects) for p in passes
+        )
 
-    def _walk(self, start: int, stop: int | None, reverse: bool) -> Iterator[FrameResult]:
+    def _walk(
+        self, start: int, stop: int | None, reverse: bool, objects: Collection[int] | None
+    ) -> Iterator[FrameResult]:
         for frame, picture in self.source.walk(start, stop, reverse=reverse):
-            yield self._step(frame, picture, reverse)
+            yield self._step(frame, picture, reverse, objects)
 
     @torch.inference_mode()
-    def _step(self, frame: int, picture: Picture, reverse: bool) -> FrameResult:
-        self._tracker.step(frame, picture, reverse=reverse)
+    def _step(self, frame: int, picture: Picture, reverse: bool, objects: Collection[int] | None = None) -> FrameResult:
+        self._tracker.step(frame, picture, reverse=reverse, objects=objects)
         return self.result(frame)
 
     def push(self, picture: Picture) -> FrameResult:
