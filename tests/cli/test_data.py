@@ -143,6 +143,21 @@ def test_pictures_have_no_filmed_clips(cli: Cli, tmp_path: Path) -> None:
     assert "has no filmed clips (real), only pictures" in err
 
 
+def test_pictures_without_masks_are_shown_as_they_are(cli: Cli, tmp_path: Path) -> None:
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    Image.fromarray(np.full((40, 50, 3), (20, 200, 20), np.uint8)).save(photographs / "a.png")
+    sheet = tmp_path / "sheet.png"
+    words = ("data", "show", photographs, "-o", sheet, "--count", 2, "--size", 64, "--augmentation", "cropped")
+    code, out, _ = cli(*words)
+    assert code == 0
+    assert out.split()[4:7] == ["photographs", "1", "-"]
+    assert (read_image(sheet) == (20, 200, 20)).all(axis=2).mean() > 0.05
+    code, _, err = cli(*words, "--kind", "synthetic")
+    assert code == 2
+    assert "no clips are made from pictures without masks" in err
+
+
 def test_nothing_there(cli: Cli, tmp_path: Path) -> None:
     code, _, err = cli("data", "show", tmp_path)
     assert code == 2

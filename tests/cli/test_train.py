@@ -374,3 +374,19 @@ def test_what_a_recipe_starts_from(start: Path) -> None:
 def test_arguments_are_listed_with_a_recipe() -> None:
     text = printed("finetune", planned("finetune", []), "settings")
     assert all(f"# {name} = " in text for name in arguments(RECIPES["finetune"]))
+
+
+def test_pictures_without_masks_are_for_mae(cli: Cli, data: Path, tmp_path: Path) -> None:
+    photographs = data / "train" / "stills" / "squares" / "images"
+    changes = [f"--set={change}" for change in ("model=nano", "size=64", "steps=2", "pictures=2", "precision=float32")]
+    run = tmp_path / "run"
+    code, out, err = cli("train", "mae", photographs, run, "--device", "cpu", *changes)
+    assert code == 0, err
+    assert "2 steps, " in out
+    assert len(losses(run)) == 2
+    assert "| images | 6 pictures without masks | not stated |" in (run / "card.md").read_text()
+    assert json.loads((run / "recipe.json").read_text())["data.augmentation"] == "cropped"
+    code, _, err = cli("train", "image", photographs, tmp_path / "other", "--device", "cpu", "--set", "model=nano")
+    assert code == 2
+    assert f"{photographs}: pictures without masks, which only the recipe mae learns from; image needs" in err
+    assert not (tmp_path / "other").exists()

@@ -23,13 +23,17 @@ def test_presence_follows_the_area() -> None:
     [
         (FRAMES.astype(np.float32), np.zeros((1, 2, 8, 8), bool), "uint8"),
         (FRAMES, np.zeros((1, 2, 8, 8), np.uint8), "bool"),
-        (FRAMES, np.zeros((0, 2, 8, 8), bool), "O >= 1"),
         (FRAMES, np.zeros((1, 3, 8, 8), bool), "do not fit"),
     ],
 )
 def test_ill_formed_samples_are_refused(frames: np.ndarray, masks: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Sample(frames=frames, masks=masks, source="x")
+
+
+def test_a_picture_without_masks_has_no_objects() -> None:
+    sample = Sample(frames=FRAMES, masks=np.zeros((0, 2, 8, 8), bool), source="x")
+    assert sample.present.shape == (0, 2)
 
 
 def test_promptable_keeps_neither_specks_nor_whole_frames() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from masklet.data.augment import PLAIN, PUBLISHED, STRONG
+from masklet.data.augment import CROPPED, PLAIN, PUBLISHED, STRONG
 from masklet.data.packing import pack
 from masklet.data.sources import open_collections, open_sources, recognise
 from masklet.masks.rle import Rle
@@ -238,6 +238,48 @@ def test_pictures_without_a_usable_object(writer: Any, tmp_path: Path) -> None:
     writer.labels(tmp_path / "masks" / "a.png", labels)
     with pytest.raises(ValueError, match=r"nothing to train on: no picture has an object between 0\.02 % and 90 %"):
         open_sources(tmp_path)
+
+
+def test_pictures_without_masks_in_any_folders(writer: Any, tmp_path: Path) -> None:
+    writer.frames(tmp_path, ["10", "9"], suffix=".png")  # by themselves: no masks of anything
+    writer.frames(tmp_path / "cats" / "small", ["a", "b"], size=(40, 20))
+    writer.frames(tmp_path / ".thumbnails", ["a"])
+    (tmp_path / "notes.txt").touch()
+    assert recognise(tmp_path) == "pictures"
+    [collection] = open_collections(tmp_path)
+    assert [path.name for path in collection.unlabelled] == ["9.png", "10.png", "a.jpg", "b.jpg"]
+    assert not collection.pictures
+    assert not collection.clips
+    sources = pickle.loads(pickle.dumps(open_sources(tmp_path, augmentation=CROPPED)))
+    drawn = [sources.stills.sample(np.random.default_rng(seed), 1, 32, 3) for seed in range(20)]
+    assert all(sample.frames.shape == (1, 32, 32, 3) for sample in drawn)
+    assert all(sample.masks.shape == (0, 1, 32, 32) for sample in drawn)
+    assert {sample.source for sample in drawn} == {f"{tmp_path.name}/{stem}" for stem in ("9", "10", "a", "b")}
+    again = sources.stills.sample(np.random.default_rng(7), 1, 32, 1)
+    assert np.array_equal(again.frames, drawn[7].frames)
+    with pytest.raises(ValueError, match="no clips are made from pictures without masks, got length 3"):
+        sources.real.sample(np.random.default_rng(0), 3, 32, 1)
+
+
+def test_pictures_are_only_without_masks_where_nothing_else_is_found(writer: Any, tmp_path: Path) -> None:
+    writer.frames(tmp_path / "flat", ["a", "b"])
+    writer.labels(tmp_path / "flat" / "b.png", writer.box((1, 4)))
+    assert recognise(tmp_path / "flat") == "masks"
+    with pytest.raises(ValueError, match=r"a\.jpg: the picture has no mask a"):
+        open_collections(tmp_path / "flat")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="empty: expected pictures in it or in its folders"):
+        open_collections(tmp_path / "empty", "pictures")
+
+
+def test_a_project_may_have_pictures_without_masks(project: Path, writer: Any) -> None:
+    writer.frames(project / "stills" / "web", ["a", "b", "c"])
+    sources = open_sources(project, augmentation=PLAIN, ratios={"web": 3})
+    drawn = [sources.stills.sample(np.random.default_rng(seed), 1, 32, 1) for seed in range(60)]
+    without = [sample for sample in drawn if not len(sample.masks)]
+    assert {sample.source.partition("/")[0] for sample in without} == {"web"}
+    assert 0.35 < len(without) / 60 < 0.65  # 3 of 6
+    assert all(len(sources.real.sample(np.random.default_rng(seed), 2, 32, 1).masks) for seed in range(9))
 
 
 def test_many_videos_are_not_opened_to_be_counted(writer: Any, tmp_path: Path) -> None:

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from masklet.data.samples import Sources
+from masklet.data.samples import Sample, Sources
 from masklet.model.configs import NANO, HieraConfig, ModelConfig
-from masklet.model.sam2 import build
+from masklet.model.sam2 import MEAN, STD, build
 from masklet.train.batches import Batch, collate
-from masklet.train.config import Mae, Optimiser, Recipe, Stage
+from masklet.train.config import LossWeights, Mae, Optimiser, Prompting, Recipe, Stage
 from masklet.train.distributed import World
 from masklet.train.learner import Learner, new_state
 from masklet.train.mae import MaeModule, standardised
 from masklet.train.objective import Draw
+from masklet.train.segment import SegmentModule
 
 SMALL = Mae(width=32, depth=1)
 
@@ -96,6 +97,35 @@ def test_sharing_out_a_step_changes_nothing(sources: Sources) -> None:
     assert whole == pytest.approx(sum(parts), rel=1e-5)
     with torch.no_grad():
         assert whole != float(mae(pictures(sources, 128, (0, 1, 2)), Draw(3, 6)).total)
+
+
+def without_masks(batch: Batch, size: int) -> Batch:
+    """The same pictures, of which no masks are known."""
+    mean, std = (np.array(v) for v in (MEAN, STD))
+    frames = (batch.images.permute(0, 2, 3, 1).numpy() * std + mean) * 255
+    none = np.zeros((0, 1, size, size), bool)
+    samples = [Sample(frames=frame[None].round().astype(np.uint8), masks=none, source="bare") for frame in frames]
+    return collate(samples, batch.numbers)
+
+
+def test_masks_play_no_part(sources: Sources) -> None:
+    mae = module(NANO.at(128)).eval()
+    masked = pictures(sources, 128, (4, 2))
+    bare = without_masks(masked, 128)
+    assert (len(bare.owner), bare.seats, bare.numbers) == (0, (), (4, 2))
+    assert mae.units(bare) == 2
+    with torch.no_grad():
+        assert float(mae(bare, Draw(1, 0)).total) == pytest.approx(float(mae(masked, Draw(1, 0)).total), rel=1e-4)
+
+
+def test_other_objectives_need_them(sources: Sources, tiny: ModelConfig) -> None:
+    """In every picture, not just in one."""
+    bare = without_masks(pictures(sources, 64, (4,)), 64)
+    half = replace(pictures(sources, 64, (4, 2)), numbers=(4, 2, 3))
+    segment = SegmentModule(build(tiny), LossWeights(), Prompting())
+    for batch in (bare, half):
+        with pytest.raises(ValueError, match=r"only masked auto-encoding \(mae\) learns from pictures without them"):
+            segment.units(batch)
 
 
 def test_each_frame_of_a_clip_is_a_picture(sources: Sources) -> None:

@@ -56,8 +56,10 @@ def show(
         ),
     ] = None,
     augmentation: Annotated[
-        Literal["plain", "flipped", "published", "strong"],
-        Parameter(group=SAMPLE_GROUP, help="How samples are varied: not, mirrored, as published, or as nano learns."),
+        Literal["plain", "flipped", "cropped", "published", "strong"],
+        Parameter(
+            group=SAMPLE_GROUP, help="How samples are varied: not, mirrored, cropped, as published, or as nano learns."
+        ),
     ] = "published",
     size: Annotated[int, Parameter(group=SAMPLE_GROUP, help="Side of the frames in pixels.")] = 256,
     length: Annotated[int, Parameter(group=SAMPLE_GROUP, help="Frames of a clip.")] = 5,
@@ -104,7 +106,9 @@ def show(
     filmed = any(collection.clips for collection in collections)
     if not filmed and kind and "real" in kind:
         raise ValueError(f"{data}: has no filmed clips (real), only pictures")
-    kinds = list(dict.fromkeys(kind or (("stills", "synthetic", "real") if filmed else ("stills", "synthetic"))))
+    masked = filmed or any(collection.pictures for collection in collections)
+    present = ["stills", *["synthetic"] * masked, *["real"] * filmed]
+    kinds = list(dict.fromkeys(kind or present))
     sources = sources_of(collections, augmentation=AUGMENTATIONS[augmentation])
     samples = draw_samples(sources, kinds, count, length=length, size=size, objects=objects, seed=seed)
     write_image(output, sample_sheet(samples, seed))
@@ -190,6 +194,6 @@ def _list(console: object, collections: list[Collection]) -> None:
     for name in ("pictures", "clips"):
         table.add_column(name, justify="right")
     for collection in collections:
-        counts = [str(len(part)) if part else "-" for part in (collection.pictures, collection.clips)]
-        table.add_row(collection.name, *counts)
+        parts = (collection.pictures or collection.unlabelled, collection.clips)
+        table.add_row(collection.name, *(str(len(part)) if part else "-" for part in parts))
     console.print(table)

@@ -76,6 +76,8 @@ def _strip(kind: str, sample: Sample, rng: np.random.Generator) -> np.ndarray:
 
 def prompts_of(sample: Sample, rng: np.random.Generator) -> list[dict[str, Any]]:
     """A click and a box for each object on the first frame, as training draws them; records for `draw_prompts`."""
+    if not len(sample.masks):
+        return []
     side = sample.masks.shape[-1] // CELL
     shares = [
         cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA) for mask in sample.masks[:, 0]

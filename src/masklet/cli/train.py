@@ -54,9 +54,11 @@ def train(
         ),
     ] = None,
     augmentation: Annotated[
-        Literal["plain", "flipped", "published", "strong"] | None,
+        Literal["plain", "flipped", "cropped", "published", "strong"] | None,
         Parameter(
-            group=DATA_GROUP, help="How samples are varied; by default published, for nano strong.", show_default=False
+            group=DATA_GROUP,
+            help="How samples are varied; by default published, for mae cropped, for image flipped, for nano strong.",
+            show_default=False,
         ),
     ] = None,
     ratio: Annotated[
@@ -130,6 +132,7 @@ def train(
     Examples of use:
 
         masklet train finetune pictures/ run/ --validate held-out/
+        masklet train mae photographs/ run/ --set pictures=256
         masklet train nano data/ run/ --set stages.0.steps=200 --set optimiser.rate=1e-4
         masklet train video --print
     """

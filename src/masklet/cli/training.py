@@ -21,7 +21,7 @@ from masklet.data.sources import Collection, open_collections, sources_of
 from masklet.metrics.manifest import machine
 from masklet.model.sam2 import Sam2
 from masklet.train.card import CARD, CardFacts, CardWriter, DataSet
-from masklet.train.config import Recipe, Validation
+from masklet.train.config import Mae, Recipe, Validation
 from masklet.train.distributed import Sharding, World, world
 from masklet.train.history import History
 from masklet.train.initial import load_trunk, start_from, tie_memory
@@ -30,6 +30,9 @@ from masklet.train.page import PAGE, PageWatcher
 from masklet.train.recipes.nano import STILL_SHARES
 from masklet.train.watchers import LiveLine, TensorBoard
 from masklet.train.wording import duration, percent
+
+_AUGMENTATIONS = {"mae": "cropped", "image": "flipped", "nano": "strong"}
+"""Recipe -> how samples are varied where nothing else is said, and it is not as published for the other ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,9 @@ def run_job(job: Job) -> int:
         device = None  # each process takes its own
     cv2.setNumThreads(1)  # the batch thread must not spread over the cores that the optimiser uses
     collections = open_collections(job.data)
+    _check_masks(recipe, job.data, collections)
     ratios = dict(job.ratios) or _usual_ratios(job.recipe, collections)
-    augmentation = job.augmentation or ("strong" if job.recipe == "nano" else "published")
+    augmentation = job.augmentation or _AUGMENTATIONS.get(job.recipe, "published")
     sources = sources_of(collections, augmentation=AUGMENTATIONS[augmentation], ratios=ratios)
     with ExitStack() as stack:
         joined = stack.enter_context(world(device, job.sharding))
@@ -101,6 +105,17 @@ def run_job(job: Job) -> int:
         if joined.leads:
             return _conclude(job, history, before)
     return 0
+
+
+def _check_masks(recipe: Recipe, data: Path, collections: Sequence[Collection]) -> None:
+    """Raises ValueError where a recipe that learns from masks is to learn from pictures without them."""
+    without = [collection.name for collection in collections if collection.unlabelled]
+    if without and not isinstance(recipe.objective, Mae):
+        within = "" if len(collections) == 1 else f" in {', '.join(without)}"
+        raise ValueError(
+            f"{data}: pictures without masks{within}, which only the recipe mae learns from; {recipe.name} needs their "
+            "masks, for example images/ beside masks/, or a COCO JSON (see the data that docs/training.md lists)"
+        )
 
 
 def _watching(recipe: Recipe, validator: Validator) -> Recipe:
@@ -193,6 +208,8 @@ def data_set(root: Path, collection: Collection) -> DataSet:
     parts: list[str] = []
     if collection.pictures:
         parts.append(f"{len(collection.pictures)} pictures")
+    if collection.unlabelled:
+        parts.append(f"{len(collection.unlabelled)} pictures without masks")
     if collection.clips:
         parts.append(f"{len(collection.clips)} clips")
         if collection.lengths is not None:

@@ -157,6 +157,9 @@ PLAIN = Augmentation(stills=Whole(flip=0), clips=Whole(flip=0), reverse=0)
 FLIPPED = Augmentation(reverse=0)
 """Image pre-training (SAM 2, appendix D.2.1): mirror images only."""
 
+CROPPED = Augmentation(stills=RandomCrop(min_share=0.2), reverse=0)
+"""Masked auto-encoding (arXiv 2111.06377, table 8): views of at least a fifth of a picture, and mirror images."""
+
 PUBLISHED = Augmentation(stills=TILTED, clips=TILTED, changes=(Jitter(), Grayscale(), FrameJitter(), Mosaic()))
 """Full training and fine-tuning of SAM 2 (appendix D.2.2, and its released training configuration)."""
 
@@ -171,7 +174,7 @@ STRONG = Augmentation(
 )
 """What the bundled model learns with: little data, seen in many ways."""
 
-AUGMENTATIONS = {"plain": PLAIN, "flipped": FLIPPED, "published": PUBLISHED, "strong": STRONG}
+AUGMENTATIONS = {"plain": PLAIN, "flipped": FLIPPED, "cropped": CROPPED, "published": PUBLISHED, "strong": STRONG}
 
 
 def _recoloured(frame: np.ndarray, brightness: float, contrast: float, saturation: float) -> np.ndarray:

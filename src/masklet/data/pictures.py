@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from masklet.data.layouts.coco import find_json, open_coco
-from masklet.data.layouts.pairs import BERKELEY, GRABCUT, open_davis585, open_grey, open_masks
+from masklet.data.layouts.pairs import BERKELEY, GRABCUT, has_pairs, open_davis585, open_grey, open_masks
 from masklet.data.layouts.stills import AnnotatedPicture
 from masklet.media.images import image_size
 
@@ -76,7 +76,7 @@ def recognise(root: Path) -> str:
         return "masks"
     if any(root.glob("*/object*_*.png")):
         return "davis585"
-    if any(root.glob("*.png")):
+    if has_pairs(root):
         return "masks"
     raise FileNotFoundError(
         f"{root}: no known layout in it; looked for instances.json (coco), data_GT and boundary_GT (grabcut), images "

@@ -17,7 +17,7 @@ MAX_TARGET_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A clip of T frames (a still is T = 1) and the masks of O >= 1 target objects.
+    """A clip of T frames (a still is T = 1) and the masks of O target objects: none in a picture without masks.
 
     Attributes
     ----------
@@ -33,8 +33,8 @@ class Sample:
     def __post_init__(self) -> None:
         if self.frames.ndim != 4 or self.frames.shape[3] != 3 or self.frames.dtype != np.uint8:
             raise ValueError(f"frames: expected uint8 [T,H,W,3], got {self.frames.dtype} {self.frames.shape}")
-        if self.masks.ndim != 4 or self.masks.dtype != np.bool_ or self.masks.shape[0] < 1:
-            raise ValueError(f"masks: expected bool [O,T,H,W] with O >= 1, got {self.masks.dtype} {self.masks.shape}")
+        if self.masks.ndim != 4 or self.masks.dtype != np.bool_:
+            raise ValueError(f"masks: expected bool [O,T,H,W], got {self.masks.dtype} {self.masks.shape}")
         if self.masks.shape[1:] != self.frames.shape[:3]:
             raise ValueError(f"masks {self.masks.shape} do not fit frames {self.frames.shape}")
 
@@ -50,7 +50,10 @@ class Source(Protocol):
     name: str
 
     def sample(self, rng: np.random.Generator, length: int, size: int, objects: int) -> Sample:
-        """Draw a clip of `length` frames of `size` x `size` pixels with 1..`objects` target objects."""
+        """Draw a clip of `length` frames of `size` x `size` pixels with 1..`objects` target objects.
+
+        From pictures without masks it has none.
+        """
         ...
 
 

@@ -25,17 +25,18 @@ from masklet.data.savideo import open_sav_videos
 from masklet.data.stills import StillPool, StillSource
 from masklet.data.synthesis import ClipSynthesis
 from masklet.data.tars import open_shards
+from masklet.data.unlabelled import UnlabelledSource, has_pictures, open_unlabelled
 from masklet.data.vanishing import Vanishing
 from masklet.media.images import IMAGE_SUFFIXES, image_size
 
-SHARDS, PROJECT, SAV_TRAIN, SA1B = "shards", "project", "sav-train", "sa-1b"
-TRAINING_LAYOUTS = (SHARDS, PROJECT, SAV_TRAIN, SA1B, *LAYOUTS, *PICTURE_LAYOUTS)
+SHARDS, PROJECT, SAV_TRAIN, SA1B, UNLABELLED = "shards", "project", "sav-train", "sa-1b", "pictures"
+TRAINING_LAYOUTS = (SHARDS, PROJECT, SAV_TRAIN, SA1B, *LAYOUTS, *PICTURE_LAYOUTS, UNLABELLED)
 """What `open_collections` takes as a layout, beside "auto"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """One data set: its pictures, or its clips; either may be none.
+    """One data set: its pictures, or its clips, or pictures without masks; the others are none.
 
     Attributes
     ----------
@@ -46,6 +47,7 @@ class Collection:
     pictures: Sequence[MaskedClip] = ()
     clips: Sequence[MaskedClip] = ()
     lengths: Sequence[int] | None = None
+    unlabelled: Sequence[Path] = ()
 
     @property
     def weights(self) -> list[float] | None:
@@ -64,7 +66,7 @@ def open_sources(
     """Sources of stills, of clips made from stills, and of filmed clips, from a folder, a JSON or an archive.
 
     Without filmed clips, clips made from stills stand for them; without pictures, the annotated frames of the clips
-    stand for these.
+    stand for these. Pictures without masks are stills without objects; with nothing else, there are no clips.
 
     Parameters
     ----------
@@ -98,18 +100,29 @@ def sources_of(
     for name in ratios:
         if name not in names:
             raise ValueError(f"a ratio is given for {name!r}, but the data sets are {', '.join(names)}")
+    changes = augmentation.changes
+    unlabelled = [
+        (UnlabelledSource(c.name, c.unlabelled, augmentation.stills), ratios.get(c.name, len(c.unlabelled)))
+        for c in collections
+        if c.unlabelled
+    ]
     pictured = [(c.pictures, ratios.get(c.name, len(c.pictures))) for c in collections if c.pictures]
     filmed = [c for c in collections if c.clips]
-    pool = StillPool(pictured or [(c.clips, ratios.get(c.name, len(c.clips))) for c in filmed], augmentation.least)
-    synthetic = ClipSynthesis(pool)
-    real: Source = synthetic
+    if not pictured and not filmed:
+        only = Augmented(Mixture(unlabelled), changes)
+        return Sources(stills=only, synthetic=only, real=only)
+    annotated = pictured or [(c.clips, ratios.get(c.name, len(c.clips))) for c in filmed]
+    pool = StillPool(annotated, augmentation.least)
+    stills: Source = StillSource(pool, augmentation.still_mosaics, augmentation.stills)
+    synthetic: Source = ClipSynthesis(pool)
+    real = synthetic
     if filmed:
         parts = [(_clip_source(c, augmentation), ratios.get(c.name, len(c.clips))) for c in filmed]
         real = Mixture(parts) if len(parts) > 1 else parts[0][0]
-    stills = StillSource(pool, augmentation.still_mosaics, augmentation.stills)
     if augmentation.vanishing:
         synthetic, real = (Vanishing(source, stills, augmentation.vanishing) for source in (synthetic, real))
-    changes = augmentation.changes
+    if unlabelled:
+        stills = Mixture([(stills, sum(ratio for _, ratio in annotated)), *unlabelled])
     return Sources(
         stills=Augmented(stills, changes), synthetic=Augmented(synthetic, changes), real=Augmented(real, changes)
     )
@@ -125,8 +138,9 @@ def open_collections(path: Path, layout: str = "auto", *, split: str | None = No
 
         a COCO JSON with its pictures; pictures with masks (`images/` and `masks/`, VOC); SA-1B (`sa_*.jpg` beside
         `sa_*.json`); clips with masks (DAVIS, YouTube-VOS, MOSE, LVOS, palettes, masks per object, SA-V's val and
-        test); SA-V's training set (`*.mp4` beside `*_manual.json`, `*_auto.json`); archives (`*.tar`); and
-        `stills/SET/` beside `clips/`, each of which is one of the others.
+        test); SA-V's training set (`*.mp4` beside `*_manual.json`, `*_auto.json`); archives (`*.tar`);
+        `stills/SET/` beside `clips/`, each of which is one of the others; and, where none of these is found,
+        pictures without masks, in any folders.
     split: of a data set of videos that has splits.
 
     Raises
@@ -141,21 +155,26 @@ def open_collections(path: Path, layout: str = "auto", *, split: str | None = No
         raise ValueError(f"layout must be auto or one of {', '.join(TRAINING_LAYOUTS)}, got {layout!r}")
     if split is not None and layout not in LAYOUTS:
         raise ValueError(f"{path}: a split was given ({split}), but the layout {layout} has none")
+    return _project(path) if layout == PROJECT else [_collection(path, layout, split)]
+
+
+def _collection(path: Path, layout: str, split: str | None) -> Collection:
+    """The data set in a folder of a layout that is known."""
     name = path.resolve().name
-    if layout == PROJECT:
-        return _project(path)
     if layout == SHARDS:
         packed = open_shards(path)
         clips = [clip for clip in packed if not clip.still]
-        return [_checked(name, path, [clip for clip in packed if clip.still], clips, list(map(len, clips)))]
+        return _checked(name, path, [clip for clip in packed if clip.still], clips, list(map(len, clips)))
     if layout == SAV_TRAIN:
-        return [_checked(name, path, clips=open_sav_videos(path))]
+        return _checked(name, path, clips=open_sav_videos(path))
     if layout == SA1B:
-        return [_checked(name, path, open_sa1b(path))]
+        return _checked(name, path, open_sa1b(path))
+    if layout == UNLABELLED:
+        return Collection(name=name, unlabelled=open_unlabelled(path))
     if layout in PICTURE_LAYOUTS:
-        return [_checked(name, path, _stills(path, layout, name))]
+        return _checked(name, path, _stills(path, layout, name))
     films = [FilmedClip(video, name) for video in open_videos(path, layout, split=split)]
-    return [_checked(name, path, clips=films, lengths=list(map(len, films)))]
+    return _checked(name, path, clips=films, lengths=list(map(len, films)))
 
 
 def recognise(path: Path, split: str | None = None) -> str:
@@ -175,10 +194,12 @@ def recognise(path: Path, split: str | None = None) -> str:
     try:
         return recognise_pictures(path)
     except FileNotFoundError as pictures:
+        if has_pictures(path):
+            return UNLABELLED
         looked = " and ".join(str(error).partition("looked for ")[2] for error in (videos, pictures))
         raise FileNotFoundError(
             f"{path}: no known layout in it; looked for *.tar (shards), *.mp4 beside *_manual.json (sav-train), "
-            f"sa_*.jpg beside sa_*.json (sa-1b), stills/ and clips/ (project), {looked}"
+            f"sa_*.jpg beside sa_*.json (sa-1b), stills/ and clips/ (project), {looked}, and any pictures (pictures)"
         ) from None
 
 

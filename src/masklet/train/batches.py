@@ -23,8 +23,8 @@ class Batch:
     """Samples of equal length as tensors.
 
     `images` [B * T, 3, S, S] normalised; `masks` [O, T, S, S] bool; `shares` [O, T, S/4, S/4] the part of each stride-4
-    cell that the object covers; `present` [O, T] bool; `owner` [O] the clip of each object; `seats`: of each object the
-    number of its sample in the step, and its own within the sample.
+    cell that the object covers; `present` [O, T] bool; `owner` [O] the clip of each object; `numbers`: of each sample,
+    its number in the step; `seats`: of each object the number of its sample, and its own within the sample.
     """
 
     images: Tensor
@@ -32,6 +32,7 @@ class Batch:
     shares: Tensor
     present: Tensor
     owner: Tensor
+    numbers: tuple[int, ...]
     seats: tuple[tuple[int, int], ...]
     length: int
 
@@ -49,7 +50,7 @@ def collate(samples: Sequence[Sample], numbers: Sequence[int] | None = None) -> 
     mean, std = (torch.tensor(v).mul(255).view(1, 3, 1, 1) for v in (MEAN, STD))
     images = images.sub_(mean).div_(std)
     masks = torch.from_numpy(np.concatenate([sample.masks for sample in samples]))
-    owner = torch.tensor([index for index, sample in enumerate(samples) for _ in sample.masks])
+    owner = torch.tensor([index for index, sample in enumerate(samples) for _ in sample.masks], dtype=torch.long)
     present = torch.from_numpy(np.concatenate([sample.present for sample in samples]))
     shares = F.avg_pool2d(masks.float(), 4)
     return Batch(
@@ -58,6 +59,7 @@ def collate(samples: Sequence[Sample], numbers: Sequence[int] | None = None) -> 
         shares=shares,
         present=present,
         owner=owner,
+        numbers=tuple(numbers),
         seats=tuple((n, k) for n, sample in zip(numbers, samples, strict=True) for k in range(len(sample.masks))),
         length=samples[0].frames.shape[0],
     )

@@ -33,10 +33,9 @@ class Draw:
 
     def pictures(self, batch: Batch) -> list[np.random.Generator]:
         """One generator a picture (clip by clip, frame by frame), the same whatever pictures share its batch."""
-        numbers = dict(zip(batch.owner.tolist(), (number for number, _ in batch.seats), strict=True))
         return [
-            np.random.default_rng([self.seed, PICTURES, self.step, numbers[clip], frame])
-            for clip in range(len(batch.images) // batch.length)
+            np.random.default_rng([self.seed, PICTURES, self.step, number, frame])
+            for number in batch.numbers
             for frame in range(batch.length)
         ]
 
@@ -62,7 +61,14 @@ class ObjectiveModule(nn.Module, ABC):
         self.model = model
 
     def units(self, batch: Batch) -> int:
-        """What the loss is divided by: the number of objects."""
+        """What the loss is divided by: the number of objects.
+
+        Raises
+        ------
+        ValueError: a sample without an object.
+        """
+        if len(batch.owner.unique()) < len(batch.numbers):
+            raise ValueError("a sample has no masks: only masked auto-encoding (mae) learns from pictures without them")
         return len(batch.owner)
 
     @abstractmethod

@@ -42,6 +42,15 @@ def open_masks(root: Path) -> list[AnnotatedPicture]:
     return [_labelled(path, mask) for path, mask in _paired(_by_stem(pictures), outlines, root)]
 
 
+def has_pairs(folder: Path) -> bool:
+    """Whether a folder holds a picture with its mask beside it, `STEM.jpg` and `STEM.png`."""
+    if not folder.is_dir():
+        return False
+    masks = {path.stem for path in _masks(folder)}
+    others = IMAGE_SUFFIXES - {".png"}
+    return any(path.stem in masks and path.suffix.lower() in others for path in folder.iterdir())
+
+
 def open_grey(root: Path, folders: tuple[str, str]) -> list[AnnotatedPicture]:
     """GrabCut or Berkeley: one grey mask a picture."""
     for name in folders:

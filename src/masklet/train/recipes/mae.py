@@ -23,6 +23,9 @@ def mae(
     after one twentieth of warm-up), about 800 epochs of ImageNet as there; hidden patches of 32 px as for Hiera (arXiv
     2306.00989). SAM 2 starts from a Hiera trunk trained so; that training was never released.
 
+    The pictures need no masks. As there, views of a fifth or more of a picture and mirror images are seen: that is the
+    augmentation "cropped".
+
     What differs: hidden patches are painted over, the decoder is smaller (`Mae`), gradients are clipped.
     """
     stage = Stage(
