@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from masklet.data.samples import Sample
-from masklet.model.configs import NANO, ModelConfig, ReadoutConfig
+from masklet.model.configs import NANO, HieraConfig, ModelConfig, ReadoutConfig
 from masklet.train.batches import Sources
 
 
@@ -49,3 +49,11 @@ def tiny() -> ModelConfig:
         mask_channels=(2, 4, 8, 16),
         readout=ReadoutConfig(key_dim=8),
     )
+
+
+@pytest.fixture
+def hiera() -> ModelConfig:
+    trunk = HieraConfig(
+        embed_dim=16, heads=1, depths=(1, 1, 2, 1), global_blocks=(2,), windows=(8, 4, 14, 7), background_size=2
+    )
+    return ModelConfig(name="hiera", encoder=trunk, image_size=128, d_model=64)

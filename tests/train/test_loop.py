@@ -152,6 +152,19 @@ def test_samples_follow_from_seed_step_and_number(sources: Sources) -> None:
         draw_batches(sources, stage(1), 7, 3, Part(0, 3))
 
 
+def test_pictures_may_have_more_objects_than_clips(sources: Sources) -> None:
+    rules = {"steps": 1, "size": 64, "real_share": 0.5, "clips": 2, "length": 3, "stills": 2, "objects": 1}
+
+    def counts(clip_share: float, still_objects: int | None) -> set[int]:
+        plan = Stage(clip_share=clip_share, still_objects=still_objects, prompting=FEW, **rules)
+        [batch] = draw_batches(sources, plan, 7, 0)
+        return set(batch.owner.bincount().tolist())
+
+    assert counts(1.0, 9) == {1}
+    assert counts(0.0, None) == {1}
+    assert 1 < max(counts(0.0, 9)) <= 9
+
+
 def test_working_a_step_through_in_parts_changes_nothing(tiny: ModelConfig, sources: Sources, tmp_path: Path) -> None:
     plan = recipe(tiny, stage(3))
     train(plan, sources, tmp_path / "whole", prepare=nothing)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from masklet.data.samples import Sample, Sources
-from masklet.model.configs import NANO, HieraConfig, ModelConfig
+from masklet.model.configs import NANO, ModelConfig
 from masklet.model.sam2 import MEAN, STD, build
 from masklet.train.batches import Batch, collate
 from masklet.train.config import LossWeights, Mae, Optimiser, Prompting, Recipe, Stage
@@ -20,14 +20,6 @@ from masklet.train.objective import Draw
 from masklet.train.segment import SegmentModule
 
 SMALL = Mae(width=32, depth=1)
-
-
-@pytest.fixture
-def hiera() -> ModelConfig:
-    trunk = HieraConfig(
-        embed_dim=16, heads=1, depths=(1, 1, 2, 1), global_blocks=(2,), windows=(8, 4, 14, 7), background_size=2
-    )
-    return ModelConfig(name="hiera", encoder=trunk, image_size=128, d_model=64)
 
 
 def pictures(sources: Sources, size: int, seeds: tuple[int, ...]) -> Batch:

@@ -134,7 +134,14 @@ def scaled(recipe: Recipe, rate: float, **changes: int) -> Recipe:
     if recipe.name == "nano":
         rates = replace(rates, frozen=())
     return replace(
-        recipe, model=MODEL, stages=(stage,), optimiser=rates, ema=0.98, precision="float32", save_every=10_000
+        recipe,
+        model=MODEL,
+        stages=(stage,),
+        optimiser=rates,
+        ema=0.98,
+        drop_path=0.0,
+        precision="float32",
+        save_every=10_000,
     )
 
 

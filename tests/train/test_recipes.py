@@ -43,6 +43,7 @@ def test_published_values_of_the_video_stage() -> None:
     plan = video()
     (stage,) = plan.stages
     assert (stage.steps, stage.clips, stage.length, stage.objects) == (300_000, 256, 8, 3)
+    assert stage.still_objects == image().stages[0].objects
     assert stage.clip_share == pytest.approx(1 - 0.152, abs=0.005)
     assert (plan.optimiser.rate, plan.optimiser.trunk_rate) == (3e-4, 6e-5)
     assert plan.schedule == Cosine(warm_up=15_000, floor=0.1)
@@ -63,6 +64,12 @@ def test_long_is_video_at_half_the_rate_with_a_frozen_encoder() -> None:
 @pytest.mark.parametrize(("size", "decay"), [("tiny", 0.8), ("small", 0.8), ("base-plus", 0.9), ("large", 0.925)])
 def test_layer_decay_follows_the_trunk(make, size: str, decay: float) -> None:
     assert make(model=f"sam2.1-hiera-{size}").optimiser.layer_decay == decay
+
+
+@pytest.mark.parametrize(("size", "rate"), [("tiny", 0.1), ("small", 0.1), ("base-plus", 0.2), ("large", 0.3)])
+def test_drop_path_follows_the_trunk_in_image_pretraining(size: str, rate: float) -> None:
+    assert image(model=f"sam2.1-hiera-{size}").drop_path == rate
+    assert image(model="nano").drop_path == video(model=f"sam2.1-hiera-{size}").drop_path == 0
 
 
 def trained(recipe: Recipe) -> set[str]:
@@ -141,11 +148,16 @@ def test_a_teacher_that_is_missing_is_named(tiny: ModelConfig, sources: Sources,
 
 
 def scaled(recipe: Recipe, model: ModelConfig) -> Recipe:
-    """One step of little work; float32, as CPUs are slow at depthwise convolutions in bfloat16."""
+    """One step of little work; float32, as CPUs are slow at depthwise convolutions in bfloat16.
+
+    Drop path is for Hiera trunks, which small models have not.
+    """
     stage = recipe.stages[-1]
     prompting = replace(stage.prompting, corrections=(1, 1), corrected_clicks=(1, 1))
-    stage = replace(stage, steps=1, size=64, clips=1, length=2, stills=1, objects=2, prompting=prompting)
-    return replace(recipe, model=model, stages=(stage,), precision="float32")
+    stage = replace(
+        stage, steps=1, size=64, clips=1, length=2, stills=1, objects=2, still_objects=None, prompting=prompting
+    )
+    return replace(recipe, model=model, stages=(stage,), drop_path=0.0, precision="float32")
 
 
 @pytest.mark.parametrize("name", RECIPES)

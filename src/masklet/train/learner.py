@@ -16,8 +16,9 @@ from masklet.model.sam2 import Sam2, build
 from masklet.train.batches import Batch
 from masklet.train.config import Recipe, Stage
 from masklet.train.distributed import World
+from masklet.train.drop_path import DropPath
 from masklet.train.lora import add_lora, merged
-from masklet.train.objective import Draw
+from masklet.train.objective import PATHS, Draw
 from masklet.train.objectives import build_objective
 from masklet.train.optimiser import build_optimiser, freeze
 
@@ -55,6 +56,7 @@ class Learner:
             objective.load_state_dict(state["extras"], strict=False)
         self._objective = objective.to(world.device).train()
         self._model = model
+        self._drop_path = DropPath(model.encoder.trunk, recipe.drop_path) if recipe.drop_path else None
         blocks = trunk_blocks(model)
         if recipe.checkpointing:
             for block in blocks:
@@ -95,8 +97,11 @@ class Learner:
 
     def _backward(self, batch: Batch, units: float, figures: dict[str, tuple[float, int]]) -> None:
         bfloat16 = self._recipe.precision == "bfloat16"
-        with torch.autocast(self._world.device.type, torch.bfloat16, enabled=bfloat16):
-            loss = self._module(batch.to(self._world.device), Draw(self._recipe.seed, self.step))
+        draw, device = Draw(self._recipe.seed, self.step), self._world.device
+        if self._drop_path is not None:
+            self._drop_path.draw(draw.pictures(batch, PATHS), device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            loss = self._module(batch.to(device), draw)
         # Gradients are averaged over the processes, the loss over all units of the step.
         (loss.total * (self._world.size / units)).backward()
         for name, (value, count) in loss.figures.items():

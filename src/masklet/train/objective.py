@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from masklet.model.sam2 import Sam2
 from masklet.train.batches import Batch
 
-SCHEDULE, PROMPTS, PICTURES = 1, 2, 3
+SCHEDULE, PROMPTS, PICTURES, PATHS = 1, 2, 3, 4
 """Streams of random numbers beside that of the samples (0)."""
 
 
@@ -31,10 +31,10 @@ class Draw:
         """One generator an object, the same whatever objects share its batch."""
         return [np.random.default_rng([self.seed, PROMPTS, self.step, *seat]) for seat in batch.seats]
 
-    def pictures(self, batch: Batch) -> list[np.random.Generator]:
+    def pictures(self, batch: Batch, stream: int = PICTURES) -> list[np.random.Generator]:
         """One generator a picture (clip by clip, frame by frame), the same whatever pictures share its batch."""
         return [
-            np.random.default_rng([self.seed, PICTURES, self.step, number, frame])
+            np.random.default_rng([self.seed, stream, self.step, number, frame])
             for number in batch.numbers
             for frame in range(batch.length)
         ]

@@ -36,7 +36,7 @@ def finetune(
     Source: the released fine-tuning of SAM 2 (AdamW, a cosine to a tenth, layer decay 0.9).
 
     What differs: steps of a few pictures, on two cores or one GPU; rates for these few steps (released: 5e-6 and 3e-6
-    for many thousands); cross-entropy instead of focal loss; fewer corrections; float32.
+    for many thousands); cross-entropy instead of focal loss; fewer corrections; no dropout; float32.
 
     Parameters
     ----------

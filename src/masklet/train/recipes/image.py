@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from masklet.train.config import Prompting, Recipe, ReciprocalSqrt, Segment, Stage
-from masklet.train.recipes.parts import named, published_rates
+from masklet.train.recipes.parts import named, published_drop_path, published_rates
 
 
 def image(
@@ -19,10 +19,10 @@ def image(
 
     Source: SAM 2 (arXiv 2408.00714, appendix D.2.1), on SA-1B: 90,000 steps of 256 pictures of at most 64 masks, those
     over 90 % of the area left out (which every source of samples does), rate 4e-4 with a reciprocal root after 1,000
-    steps of warm-up and a cool-down over the last 5,000, layer decay by the size of the trunk, focal 20 : dice 1 :
-    IoU 1. `start`: a model with a trunk from `mae`.
+    steps of warm-up and a cool-down over the last 5,000, layer decay and drop path by the size of the trunk, focal 20 :
+    dice 1 : IoU 1. `start`: a model with a trunk from `mae`.
 
-    What differs: no drop path; objects are also taught to be visible; the weights are averaged.
+    What differs: objects are also taught to be visible; the weights are averaged.
     """
     config = named(model, size)
     stage = Stage(
@@ -44,5 +44,6 @@ def image(
         objective=Segment(),
         optimiser=published_rates(config, rate=4e-4, trunk_rate=4e-4),
         schedule=ReciprocalSqrt(warm_up=min(1000, steps // 10), cool_down=min(5000, steps // 5), timescale=1000),
+        drop_path=published_drop_path(config),
         precision="bfloat16",
     )

@@ -16,6 +16,13 @@ _LAYER_DECAY: dict[HieraConfig | ConvConfig, float] = {
     HIERA["large"]: 0.925,
 }
 
+_DROP_PATH: dict[HieraConfig | ConvConfig, float] = {
+    HIERA["tiny"]: 0.1,
+    HIERA["small"]: 0.1,
+    HIERA["base-plus"]: 0.2,
+    HIERA["large"]: 0.3,
+}
+
 STEADY_LOSS = LossWeights(cross_entropy=1.0, focal=0.0, answers="mean")
 """For small batches: focal loss at its published weight collapses to nothing there (see the record of nano)."""
 
@@ -71,3 +78,8 @@ def published_rates(config: ModelConfig, *, rate: float, trunk_rate: float) -> O
     """
     optimiser = Optimiser(rate=rate, trunk_rate=trunk_rate, weight_decay=0.1, clip_norm=0.1)
     return replace(optimiser, layer_decay=_LAYER_DECAY.get(config.encoder, 1.0))
+
+
+def published_drop_path(config: ModelConfig) -> float:
+    """The rate of SAM 2's image pre-training, by the size of the trunk; 0 for trunks that were not published."""
+    return _DROP_PATH.get(config.encoder, 0.0)

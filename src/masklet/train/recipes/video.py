@@ -27,6 +27,7 @@ def video(
     clips: int = 256,
     length: int = 8,
     objects: int = 3,
+    still_objects: int = 64,
     clip_share: float = 0.85,
     real_share: float = 1.0,
 ) -> Recipe:
@@ -34,10 +35,11 @@ def video(
 
     Source: SAM 2 (arXiv 2408.00714, appendix D.2.2): 300,000 steps of 256 pictures or clips, rates 3e-4 and for the
     trunk 6e-5, half a cosine after 15,000 steps of warm-up, layer decay by the size of the trunk, 3 objects a clip,
-    7 corrections; images are 15.2 % of the mix. `start`: a model from `image`.
+    7 corrections; images are 15.2 % of the mix and have up to 64 objects, as in `image`. `start`: a model from `image`.
 
-    What differs: no drop path; images have as few objects as clips; the cosine ends at a tenth, as that of the released
-    fine-tuning does. Augmentation (reversed time, affine, colour, mosaics) belongs to the sources of samples.
+    What differs: the cosine ends at a tenth, as that of the released fine-tuning does; no drop path, and no dropout in
+    memory attention, of both of which that fine-tuning (of base-plus) has 0.1. The first is `--set drop_path=0.1`.
+    Augmentation (reversed time, affine, colour, mosaics) belongs to the sources of samples.
     """
     config = named(model, size)
     stage = Stage(
@@ -49,6 +51,7 @@ def video(
         length=length,
         stills=clips,
         objects=objects,
+        still_objects=still_objects,
         prompting=PROMPTING,
     )
     return Recipe(
