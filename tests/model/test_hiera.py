@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from masklet.model import hiera
 from masklet.model.configs import HieraConfig, ModelConfig
 from masklet.model.encoder import ImageEncoder
 from masklet.model.hiera import Hiera, HieraAttention, HieraBlock, _from_windows, _to_windows
@@ -72,7 +73,7 @@ def test_attention_is_softmax_of_products():
         weights = ((q[:, index] @ k[:, index].T) / 2.0).softmax(dim=-1)
         return weights @ v[:, index]
 
-    expected = attention.proj(torch.cat([head(0), head(1)], dim=-1)).reshape(1, 3, 4, 8)
+    expected = torch.cat([head(0), head(1)], dim=-1).reshape(1, 3, 4, 8)
     torch.testing.assert_close(attention(x), expected)
 
 
@@ -90,5 +91,24 @@ def test_padding_takes_part_in_the_attention():
     block = HieraBlock(8, 8, 1, window=8, pool=False).eval()
     x = torch.randn(1, 5, 5, 8)
     padded = F.pad(block.norm1(x), (0, 0, 0, 3, 0, 3))
-    y = x + block.attn(padded)[:, :5, :5]
+    y = x + block.attn.proj(block.attn(padded))[:, :5, :5]
     torch.testing.assert_close(block(x), y + block.mlp(block.norm2(y)))
+
+
+@pytest.mark.parametrize("pool", [True, False])
+@torch.inference_mode()
+def test_bands_of_windows_add_up_to_the_whole(monkeypatch: pytest.MonkeyPatch, pool: bool):
+    torch.manual_seed(4)
+    block = HieraBlock(8, 16, 1, window=4, pool=pool).eval()
+    x = torch.randn(2, 18, 10, 8)
+    whole = block(x)
+    runs = 0
+
+    def count(*_: object) -> None:
+        nonlocal runs
+        runs += 1
+
+    block.norm1.register_forward_hook(count)
+    monkeypatch.setattr(hiera, "BAND_BYTES", 1)
+    torch.testing.assert_close(block(x), whole)
+    assert runs == 5

@@ -12,12 +12,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import HieraConfig
-from masklet.model.layers import Mlp
+from masklet.model.layers import Linear, Mlp
+
+BAND_BYTES = 8 << 20
+"""Largest intermediate of a windowed block: what stays in the cache is neither written to memory nor faulted in."""
 
 
 def _pool(x: Tensor) -> Tensor:
     """[B, H, W, C] -> [B, H/2, W/2, C], maximum of 2x2."""
-    return F.max_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+    rows = torch.maximum(x[:, 0::2], x[:, 1::2])
+    return torch.maximum(rows[:, :, 0::2], rows[:, :, 1::2])
 
 
 @lru_cache(maxsize=8)
@@ -47,14 +51,14 @@ def _from_windows(x: Tensor, padded: tuple[int, int], size: tuple[int, int]) -> 
 
 
 class HieraAttention(nn.Module):
-    """Self-attention over all tokens of [B', H, W, C]; where `pool`, the queries are 2x2 maxima."""
+    """Self-attention over all tokens of [B', H, W, C], before its projection; where `pool`, the queries are maxima."""
 
     def __init__(self, dim: int, dim_out: int, heads: int, *, pool: bool) -> None:
         super().__init__()
         self.heads = heads
         self.pool = pool
-        self.qkv = nn.Linear(dim, 3 * dim_out)
-        self.proj = nn.Linear(dim_out, dim_out)
+        self.qkv = Linear(dim, 3 * dim_out)
+        self.proj = Linear(dim_out, dim_out)
 
     def forward(self, x: Tensor) -> Tensor:
         batch, height, width, _ = x.shape
@@ -64,7 +68,7 @@ class HieraAttention(nn.Module):
             height, width = q.shape[1:3]
         q, k, v = (t.reshape(batch, -1, self.heads, t.shape[-1] // self.heads).transpose(1, 2) for t in (q, k, v))
         x = F.scaled_dot_product_attention(q, k, v)  # [B', heads, N, D]
-        return self.proj(x.transpose(1, 2).reshape(batch, height, width, -1))
+        return x.transpose(1, 2).reshape(batch, height, width, -1)
 
 
 class HieraBlock(nn.Module):
@@ -77,10 +81,25 @@ class HieraBlock(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.attn = HieraAttention(dim, dim_out, heads, pool=pool)
         self.norm2 = nn.LayerNorm(dim_out, eps=1e-6)
-        self.mlp = Mlp((dim_out, 4 * dim_out, dim_out), F.gelu)
-        self.proj = nn.Linear(dim, dim_out) if dim != dim_out else None
+        self.mlp = Mlp((dim_out, 4 * dim_out, dim_out), "gelu")
+        self.proj = Linear(dim, dim_out) if dim != dim_out else None
 
     def forward(self, x: Tensor) -> Tensor:
+        """[B, H, W, C] -> the same, or half as high and wide. Rows of windows know nothing of each other."""
+        rows = self._rows_at_once(x)
+        if rows >= x.shape[1]:
+            return self._run(x)
+        return torch.cat([self._run(x[:, start : start + rows]) for start in range(0, x.shape[1], rows)], dim=1)
+
+    def _rows_at_once(self, x: Tensor) -> int:
+        """Whole windows of rows whose widest intermediate, that of the MLP, has at most BAND_BYTES."""
+        if self.window == 0 or torch.is_grad_enabled():
+            return x.shape[1]
+        batch, _, width, _ = x.shape
+        row = batch * width * 4 * len(self.norm2.weight) * x.element_size() // (4 if self.pool else 1)
+        return max(BAND_BYTES // (row * self.window), 1) * self.window
+
+    def _run(self, x: Tensor) -> Tensor:
         shortcut = x
         x = self.norm1(x)
         if self.proj is not None:
@@ -95,8 +114,8 @@ class HieraBlock(nn.Module):
             x = _from_windows(x, (rows // scale, columns // scale), (shortcut.shape[1], shortcut.shape[2]))
         else:
             x = self.attn(x)
-        x = shortcut + x
-        return x + self.mlp(self.norm2(x))
+        x = self.attn.proj(x, shortcut)
+        return self.mlp(self.norm2(x), x)
 
 
 class Hiera(nn.Module):

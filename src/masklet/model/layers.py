@@ -6,7 +6,9 @@ Legend: B batch, C channels, H W grid, .. any leading dimensions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -36,16 +38,62 @@ class ChannelNorm(nn.Module):
         return y.permute(0, 3, 1, 2)
 
 
+Activation = Literal["none", "relu", "gelu"]
+_ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"none": lambda x: x, "relu": F.relu, "gelu": F.gelu}
+
+
+class Linear(nn.Linear):
+    """A linear layer with its activation, and with what is added to it: [.., in] -> [.., out].
+
+    On a CPU and without gradients all of it is one oneDNN kernel, the one that torch.compile would choose; step by step
+    each of them writes and reads the whole output once more.
+    """
+
+    def __init__(self, inputs: int, outputs: int, activation: Activation = "none") -> None:
+        super().__init__(inputs, outputs)  # pyright: ignore[reportUnknownMemberType]  (torch leaves `device` untyped)
+        self.activation: Activation = activation
+
+    def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
+        """`activation(W input + b)`, plus a `residual` [.., out] where there is one."""
+        if not _fuses(input, self.weight):
+            y = _ACTIVATIONS[self.activation](F.linear(input, self.weight, self.bias))
+            return y if residual is None else y + residual
+        if residual is None:
+            return torch.ops.mkldnn._linear_pointwise(input, self.weight, self.bias, self.activation, [], "none")
+        assert self.activation == "none"
+        return torch.ops.mkldnn._linear_pointwise.binary(input, residual.contiguous(), self.weight, self.bias, "add")
+
+
+def _fuses(x: Tensor, weight: Tensor) -> bool:
+    """Whether oneDNN's fused layers may be used: they know no gradients, no autocast and no export."""
+    return (
+        x.device.type == "cpu"
+        and x.dtype == weight.dtype
+        and not (torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling())
+        and _has_onednn(x.dtype)
+    )
+
+
+@cache
+def _has_onednn(dtype: torch.dtype) -> bool:
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 class Mlp(nn.Module):
     """Linear layers with an activation between them: [.., sizes[0]] -> [.., sizes[-1]]."""
 
-    def __init__(self, sizes: tuple[int, ...], activation: Callable[[Tensor], Tensor] = F.relu) -> None:
+    def __init__(self, sizes: tuple[int, ...], activation: Activation = "relu") -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
-        self.activation = activation
+        last = len(sizes) - 2
+        self.layers = nn.ModuleList(
+            Linear(a, b, "none" if i == last else activation) for i, (a, b) in enumerate(pairwise(sizes))
+        )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """The layers one after the other; a `residual` [.., sizes[-1]] is added to the last one's output."""
         *hidden, last = self.layers
         for layer in hidden:
-            x = self.activation(layer(x))
-        return last(x)
+            x = layer(x)
+        return last(x, residual)

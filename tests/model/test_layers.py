@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from masklet.model.layers import Activation, Linear, Mlp
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("activation", ["none", "relu", "gelu"])
+def test_the_fused_layer_is_the_layer(activation: Activation, dtype: torch.dtype):
+    torch.manual_seed(0)
+    layer = Linear(24, 16, activation).to(dtype)
+    x = torch.randn(2, 5, 24, dtype=dtype)
+    step_by_step = layer(x)  # with gradients nothing is fused
+    assert step_by_step.requires_grad
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            layer(x), step_by_step.detach(), atol=1e-6 if dtype == torch.float32 else 2e-2, rtol=1e-2
+        )
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 16), (1, 1, 16), (0, 4, 16)])
+def test_a_residual_is_added_to_the_last_layer(shape: tuple[int, ...]):
+    torch.manual_seed(1)
+    mlp = Mlp((16, 32, 16), "gelu")
+    x, residual = torch.randn(shape), torch.randn(16, *shape[1::-1]).permute(2, 1, 0)[: shape[0]]
+    a, b = mlp.layers
+    assert isinstance(a, Linear)
+    assert isinstance(b, Linear)
+    expected = F.linear(F.gelu(F.linear(x, a.weight, a.bias)), b.weight, b.bias) + residual
+    torch.testing.assert_close(mlp(x, residual), expected)
+    with torch.inference_mode():
+        torch.testing.assert_close(mlp(x, residual), expected.detach())
+
+
+def test_gradients_pass_through_activation_and_residual():
+    mlp = Mlp((4, 8, 4), "relu").double()
+    x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: mlp(x, x), (x,))
+
+
+def test_autocast_decides_on_the_type():
+    layer, x = Linear(8, 8), torch.randn(2, 8)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
