@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from masklet import __version__
+from masklet.cli.app import app_command
 from masklet.cli.compare import compare
 from masklet.cli.data import data_app
 from masklet.cli.evaluate_more import evaluate_app
@@ -42,6 +43,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 evaluate_app.command(slices)
+app.command(app_command, name="app")
 for command in (segment, everything, track, evaluate_app, compare, report, train, data_app, info, models):
     app.command(command)
 

@@ -1,0 +1,146 @@
+"""The app: its routes, its guard, its life."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+
+from masklet import __version__
+from masklet.server import errors, rest
+from masklet.server.exports import Exports
+from masklet.server.library import Library
+from masklet.server.metrics import Metrics
+from masklet.server.roots import Roots
+from masklet.server.security import Guard
+from masklet.server.services import Services
+from masklet.server.settings import Settings
+from masklet.server.socket import Page
+from masklet.server.studio import MakeSession, Studio
+from masklet.store import Store
+
+logger = logging.getLogger("masklet.server")
+PAGE = Path(__file__).parent / "page"
+MOST_MESSAGE = 16 * 2**20
+"""Bytes of one WebSocket message from a page."""
+_NO_SUCH_MEDIA = 4404
+_UNREADABLE = 4409
+
+
+def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]) -> FastAPI:
+    """The server as an ASGI application.
+
+    Parameters
+    ----------
+    settings
+        Where it lives and what it allows.
+    store
+        What people did; it is closed when the server ends.
+    load
+        Loads the model and returns what opens sessions with it; called once, in the background.
+    """
+    metrics = Metrics()
+    roots = Roots(settings.roots)
+    library = Library(store, settings.data / "uploads", settings.limits)
+
+    @contextlib.asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        studio = Studio(settings, store, load, metrics)
+        exports = Exports(store, studio.clips, settings.data / "exports", settings.model.name)
+        app.state.services = Services(
+            settings=settings,
+            store=store,
+            roots=roots,
+            library=library,
+            studio=studio,
+            exports=exports,
+            metrics=metrics,
+        )
+        sweeping = asyncio.create_task(studio.sweep())
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            await studio.close()
+            await asyncio.to_thread(exports.close)
+            store.close()
+
+    app = FastAPI(
+        title="masklet",
+        version=__version__,
+        lifespan=life,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    errors.install(app)
+    app.include_router(rest.router)
+    _add_watching(app, metrics)
+    _add_live(app)
+    _add_page(app)
+    app.add_middleware(Guard, origins=settings.origins)
+    return app
+
+
+def _add_watching(app: FastAPI, metrics: Metrics) -> None:
+    @app.middleware("http")
+    async def count(request: Request, call_next: Any) -> Response:
+        began = time.monotonic()
+        response = await call_next(request)
+        metrics.requests.labels(request.method, str(response.status_code)).inc()
+        logger.info(
+            "request",
+            extra={
+                "method": request.method,
+                "path": request.url.path,
+                "status": response.status_code,
+                "seconds": round(time.monotonic() - began, 4),
+            },
+        )
+        return response
+
+    @app.get("/healthz")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/metrics", response_class=PlainTextResponse)
+    def figures(request: Request) -> PlainTextResponse:
+        metrics.live_media.set(request.app.state.services.studio.live)
+        return PlainTextResponse(metrics.text())
+
+
+def _add_live(app: FastAPI) -> None:
+    @app.websocket("/api/media/{media_id}/live")
+    async def live(socket: WebSocket, media_id: str) -> None:
+        parts: Services = socket.app.state.services
+        media = await asyncio.to_thread(parts.store.find_media, media_id)
+        await socket.accept()
+        if media is None:
+            await socket.close(_NO_SUCH_MEDIA, "there is no such media")
+            return
+        try:
+            bench = await parts.studio.open(media)
+        except ValueError as error:
+            await socket.close(_UNREADABLE, str(error)[:120])
+            return
+        await Page(socket, bench, parts.studio.worker, parts.metrics).run()
+
+
+def _add_page(app: FastAPI) -> None:
+    @app.get("/", response_class=FileResponse, include_in_schema=False)
+    def page() -> Response:
+        index = PAGE / "index.html"
+        if not index.is_file():
+            return JSONResponse({"error": "the page is not built: run `npm ci && npm run build` in web/"}, 503)
+        return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+    app.mount("/assets", StaticFiles(directory=PAGE / "assets", check_dir=False), name="assets")

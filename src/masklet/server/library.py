@@ -1,0 +1,163 @@
+"""Media in: files and folders that are there, and uploads, piece by piece."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from masklet.media import write_text
+from masklet.server.probing import Unfit, probe_apart
+from masklet.server.settings import Limits
+from masklet.server.sniff import sniff
+from masklet.store import Media, Store
+
+MOST_PIECE = 8 * 2**20
+"""Bytes of an upload that come in one request."""
+_MOST_UNFINISHED = 64
+
+
+class TooLarge(ValueError):
+    """More bytes than an upload may have."""
+
+
+class OutOfStep(ValueError):
+    """A piece of an upload that does not begin where the last one ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A file on its way: `offset` of `size` bytes are there."""
+
+    id: str
+    name: str
+    size: int
+    offset: int
+
+
+class Library:
+    """Brings media into the store.
+
+    Parameters
+    ----------
+    store
+        Where they are entered.
+    folder
+        For uploaded files.
+    limits
+        On what is let in.
+    """
+
+    def __init__(self, store: Store, folder: Path, limits: Limits) -> None:
+        self._store = store
+        self._folder = folder
+        self._limits = limits
+        self._lock = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def open(self, path: Path) -> Media:
+        """The media of a file or folder; the one that was opened earlier, if it still fits. Raises Unfit."""
+        if not path.is_dir():
+            _sniffed(path)
+        found = probe_apart(path, self._limits)
+        known = (str(path), found.width, found.height, found.frames)
+        for media in self._store.media():
+            if (media.path, media.width, media.height, media.frames) == known:
+                return media
+        return self._store.add_media(
+            name=path.name,
+            kind=found.kind,
+            path=str(path),
+            uploaded=False,
+            width=found.width,
+            height=found.height,
+            frames=found.frames,
+            fps=found.fps,
+        )
+
+    def delete(self, media: Media) -> None:
+        """Deletes a media with all edits; its file only if it was uploaded."""
+        self._store.delete_media(media.id)
+        if media.uploaded:
+            Path(media.path).unlink(missing_ok=True)
+
+    # -- uploads ------------------------------------------------------------------------------------------------------
+
+    def begin(self, name: str, size: int) -> Upload:
+        """Raises TooLarge, and Unfit where too many uploads were never finished."""
+        if size > self._limits.upload_bytes:
+            raise TooLarge(f"an upload may have {self._limits.upload_bytes} bytes, this one has {size}")
+        with self._lock:
+            if len(list(self._folder.glob("*.json"))) >= _MOST_UNFINISHED:
+                raise Unfit(f"{_MOST_UNFINISHED} uploads are unfinished: finish one of them first")
+            upload = Upload(id=secrets.token_hex(12), name=Path(name).name or "upload", size=size, offset=0)
+            self._part(upload.id).touch()
+            write_text(self._note(upload.id), json.dumps({"name": upload.name, "size": size}))
+        return upload
+
+    def upload(self, upload_id: str) -> Upload | None:
+        """An upload that is not finished."""
+        if not upload_id.isalnum():
+            return None
+        try:
+            note = json.loads(self._note(upload_id).read_text(encoding="utf-8"))
+            offset = self._part(upload_id).stat().st_size
+        except FileNotFoundError:
+            return None
+        return Upload(id=upload_id, name=note["name"], size=note["size"], offset=offset)
+
+    def append(self, upload: Upload, offset: int, piece: bytes) -> int:
+        """Adds a piece and returns the new offset. Raises OutOfStep and TooLarge, and changes nothing then."""
+        with self._lock:
+            part = self._part(upload.id)
+            there = part.stat().st_size
+            if offset != there:
+                raise OutOfStep(f"expected the piece from byte {there} on, got one from {offset}")
+            if there + len(piece) > upload.size:
+                raise TooLarge(f"the upload was to have {upload.size} bytes, got {there + len(piece)}")
+            with part.open("ab") as file:
+                file.write(piece)
+            return there + len(piece)
+
+    def finish(self, upload: Upload) -> Media:
+        """Enters an upload. Raises OutOfStep where bytes are missing, Unfit for what is no media, which is deleted."""
+        if upload.offset != upload.size:
+            raise OutOfStep(f"the upload has {upload.offset} of {upload.size} bytes")
+        part = self._part(upload.id)
+        kept = part
+        try:
+            kept = part.rename(part.with_suffix(_sniffed(part)))
+            found = probe_apart(kept, self._limits)
+        except Unfit as error:
+            kept.unlink(missing_ok=True)
+            self._note(upload.id).unlink(missing_ok=True)
+            raise Unfit(str(error).replace(kept.name, upload.name)) from None
+        media = self._store.add_media(
+            name=upload.name,
+            kind=found.kind,
+            path=str(kept),
+            uploaded=True,
+            width=found.width,
+            height=found.height,
+            frames=found.frames,
+            fps=found.fps,
+        )
+        self._note(upload.id).unlink(missing_ok=True)
+        return media
+
+    def _part(self, upload_id: str) -> Path:
+        return self._folder / f"{upload_id}.part"
+
+    def _note(self, upload_id: str) -> Path:
+        return self._folder / f"{upload_id}.json"
+
+
+def _sniffed(path: Path) -> str:
+    try:
+        return sniff(path)
+    except ValueError as error:
+        raise Unfit(f"{path.name}: {error}") from None
+    except OSError as error:
+        raise Unfit(f"{path.name}: {(error.strerror or str(error)).lower()}") from None

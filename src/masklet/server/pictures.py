@@ -1,0 +1,47 @@
+"""Frames as JPEG, exactly the frame that was asked for."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from masklet.media import Clip, write_bytes
+from masklet.media.clip import Frame
+
+MOST_HEIGHT = 4320
+MOST_STRIP = 64
+
+
+def frame_jpeg(clip: Clip, frame: int, height: int | None) -> bytes:
+    """A frame, at its full size or shrunk to a height in pixels. Raises ValueError as the clip does."""
+    if not 0 <= frame < len(clip):
+        raise IndexError(f"{clip.name} has the frames 0..{len(clip) - 1}, got {frame}")
+    return _encoded(_shrunk(clip[frame], height), 90)
+
+
+def strip_jpeg(clip: Clip, count: int, height: int, kept: Path) -> bytes:
+    """`count` frames spread evenly from the first to the last, side by side; kept in a file for the next time."""
+    if kept.is_file():
+        return kept.read_bytes()
+    chosen = np.linspace(0, len(clip) - 1, count).round().astype(int).tolist()
+    data = _encoded(np.concatenate([_shrunk(clip[frame], height) for frame in chosen], axis=1), 80)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(kept, data)
+    return data
+
+
+def _shrunk(picture: Frame, height: int | None) -> Frame:
+    if height is None or height >= picture.shape[0]:
+        return picture
+    width = max(1, round(picture.shape[1] * height / picture.shape[0]))
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _encoded(picture: Frame, quality: int) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "JPEG", quality=quality)
+    return out.getvalue()

@@ -1,0 +1,43 @@
+"""A server on a port of this machine."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from masklet.server.app import MOST_MESSAGE
+
+LOOPBACK = "127.0.0.1"
+
+
+def bind(port: int) -> socket.socket:
+    """A socket on the loopback address; port 0: any free one. Raises ValueError where the port is taken."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((LOOPBACK, port))
+    except OSError as error:
+        bound.close()
+        raise ValueError(f"cannot listen on port {port}: {(error.strerror or str(error)).lower()}") from None
+    return bound
+
+
+def origins_of(bound: socket.socket) -> tuple[str, ...]:
+    """The addresses under which a browser on this machine reaches a bound socket, the one to open first."""
+    port = bound.getsockname()[1]
+    return f"http://{LOOPBACK}:{port}", f"http://localhost:{port}"
+
+
+def make_server(app: FastAPI) -> uvicorn.Server:
+    """A server to be run on a socket from `bind`."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        ws_max_size=MOST_MESSAGE,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+    return uvicorn.Server(config)

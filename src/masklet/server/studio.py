@@ -1,0 +1,123 @@
+"""The live media of a server: opened when a page comes, closed when nobody has looked for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol
+
+from masklet.media import Clip
+from masklet.server.clips import Borrowed, Clips
+from masklet.server.live import Live
+from masklet.server.metrics import Metrics
+from masklet.server.settings import Settings
+from masklet.server.workbench import Workbench
+from masklet.server.worker import Urgency, Worker
+from masklet.session import VideoSession
+from masklet.session.features import FeatureCache, FeatureStore
+from masklet.store import Media, Store
+
+logger = logging.getLogger("masklet.server")
+_SWEEP_SECONDS = 15.0
+
+
+class MakeSession(Protocol):
+    """Opens a session of a clip with a model that is loaded."""
+
+    def __call__(self, clip: Clip, features: FeatureStore) -> VideoSession: ...
+
+
+class Studio:
+    """Owns the worker, the model and the live media.
+
+    Parameters
+    ----------
+    settings, store
+        As for the server.
+    load
+        Loads the model, in the worker, and returns what opens sessions with it.
+    """
+
+    def __init__(self, settings: Settings, store: Store, load: Callable[[], MakeSession], metrics: Metrics) -> None:
+        self.clips = Clips()
+        self._settings = settings
+        self._store = store
+        self._metrics = metrics
+        self.worker = Worker("masklet-model", metrics.waited)
+        self._features = FeatureCache(settings.limits.feature_bytes)
+        self._benches: dict[str, Workbench] = {}
+        self._opening = asyncio.Lock()
+        self._loaded: Future[MakeSession] = self.worker.submit(Urgency.COMMAND, load)
+        self._loaded.add_done_callback(_log_load)
+
+    @property
+    def live(self) -> int:
+        """How many media are live."""
+        return len(self._benches)
+
+    async def open(self, media: Media) -> Workbench:
+        """The workbench of a media. Raises ValueError where its file cannot be read any more."""
+        async with self._opening:
+            bench = self._benches.get(media.id)
+            if bench is None:
+                bench = await asyncio.to_thread(self._make_bench, media)
+                self._benches[media.id] = bench
+            return bench
+
+    async def forget(self, media_id: str) -> None:
+        """Closes a media that was deleted; its pages are sent away."""
+        async with self._opening:
+            bench = self._benches.pop(media_id, None)
+            if bench is not None:
+                bench.live.dismiss()
+                await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, bench.close))
+        self._features.drop(media_id)
+        self.clips.forget(media_id)
+
+    async def sweep(self) -> None:
+        """Closes, for as long as the server runs, what nobody has open."""
+        while True:
+            await asyncio.sleep(min(_SWEEP_SECONDS, self._settings.limits.idle_seconds))
+            async with self._opening:
+                for media_id, bench in list(self._benches.items()):
+                    if bench.live.pages or bench.busy:
+                        continue
+                    if time.monotonic() - bench.live.left >= self._settings.limits.idle_seconds:
+                        del self._benches[media_id]
+                        await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, bench.close))
+                        self._features.drop(media_id)
+
+    async def close(self) -> None:
+        """Ends all work after the frame under way."""
+        async with self._opening:
+            benches, self._benches = list(self._benches.values()), {}
+        for bench in benches:
+            bench.live.dismiss()
+            await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, bench.close))
+        await asyncio.to_thread(self.worker.close)
+
+    def _make_bench(self, media: Media) -> Workbench:
+        clip = self.clips.get(media)
+
+        def make_session() -> VideoSession:
+            return self._maker()(Borrowed(clip), self._features.of(media.id))
+
+        live = Live(media, self._store, self._settings.author)
+        return Workbench(live, self.worker, make_session, self._metrics.tracked_frames.inc)
+
+    def _maker(self) -> MakeSession:
+        error = self._loaded.exception()  # the load was the worker's first task: it has ended
+        if error is not None:
+            raise ValueError(f"the model could not be loaded: {error}") from error
+        return self._loaded.result()
+
+
+def _log_load(future: Future[MakeSession]) -> None:
+    error = None if future.cancelled() else future.exception()
+    if error is not None:
+        logger.error("the model could not be loaded", exc_info=error)
+    else:
+        logger.info("model loaded")

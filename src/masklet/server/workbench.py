@@ -1,0 +1,417 @@
+"""What the commands of a page do: the model works, the store keeps, the pages are told."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+from masklet.masks import FrameMask, Rle
+from masklet.masks.palette import object_colour
+from masklet.masks.rle import union
+from masklet.server.job import Job
+from masklet.server.live import Live
+from masklet.server.messages import (
+    Candidates,
+    Choose,
+    Clear,
+    Kind,
+    MaskCommand,
+    MaskMessage,
+    ObjectAdd,
+    ObjectChange,
+    ObjectDelete,
+    ObjectMerge,
+    Preview,
+    PromptCommand,
+    Redo,
+    Track,
+    Undo,
+)
+from masklet.server.model_side import ModelSide, drawn, is_drawn, point_at
+from masklet.server.worker import Urgency, Worker
+from masklet.session import FrameResult, Prompt, VideoSession
+from masklet.session.candidates import candidates
+from masklet.store import Applied, Change, MaskRecord, ObjectRecord, PromptRecord
+
+logger = logging.getLogger("masklet.server")
+_AHEAD = (0, 1, -1, 2)
+
+
+class Workbench:
+    """The commands of one media. Those that change masks or ask the model are for the worker's thread.
+
+    Parameters
+    ----------
+    live
+        The media's state and its pages.
+    worker
+        Where tracking goes on frame by frame, and where frames are looked at ahead.
+    make_session
+        Opens a session of the media, without prompts.
+    tracked
+        Told of every tracked frame.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        worker: Worker,
+        make_session: Callable[[], VideoSession],
+        tracked: Callable[[], None],
+    ) -> None:
+        self.live = live
+        self._worker = worker
+        self._model = ModelSide(make_session, live.read)
+        self._tracked = tracked
+        self._jobs = itertools.count(1)
+        self._job: Job | None = None
+        self._cursor = 0
+        self._ahead: Future[None] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a tracking run is under way."""
+        return self._job is not None
+
+    # -- objects ------------------------------------------------------------------------------------------------------
+
+    def add_object(self, command: ObjectAdd) -> dict[str, Any]:
+        with self._lock:
+            number = self.live.next_object()
+            red, green, blue = object_colour(number)
+            record = ObjectRecord(
+                object=number,
+                name=command.name or f"Object {number}",
+                colour=(command.colour or f"#{red:02x}{green:02x}{blue:02x}").lower(),
+            )
+            self.live.commit("object-add", {"object": number}, Change(objects=(record,)))
+        return {"object": number}
+
+    def change_object(self, command: ObjectChange) -> dict[str, Any]:
+        fields = command.model_dump(exclude_none=True, exclude={"type", "request", "object"})
+        if not fields:
+            raise ValueError("expected a name, colour, hidden or locked to change, got none")
+        if "colour" in fields:
+            fields["colour"] = fields["colour"].lower()
+        with self._lock:
+            record = replace(self.live.object(command.object), **fields)
+            self.live.commit("object-change", {"object": command.object, **fields}, Change(objects=(record,)))
+        return {}
+
+    def delete_object(self, command: ObjectDelete) -> dict[str, Any]:
+        self._end_job("stopped")
+        number = command.object
+        gone = self._without({number}, objects=[replace(self.live.editable(number), present=False)])
+        known = self._model.knows(number)
+        applied = self.live.commit("object-delete", {"object": number}, gone)
+        if known:
+            self._model.ready(self.live.state).remove_object(number)
+            self._model.made(applied.revision.id)
+        return {}
+
+    def merge_objects(self, command: ObjectMerge) -> dict[str, Any]:
+        self._end_job("stopped")
+        numbers = list(dict.fromkeys(command.objects))
+        if command.into not in numbers or len(numbers) < 2:
+            raise ValueError(f"expected two objects or more, among them object {command.into}, got {command.objects}")
+        records = {number: self.live.editable(number) for number in numbers}
+        state = self.live.state
+        others = set(numbers) - {command.into}
+        gone = self._without(others, objects=[replace(records[number], present=False) for number in sorted(others)])
+        masks: list[MaskRecord] = []
+        prompts: list[PromptRecord] = []
+        frames = sorted({frame for number in others for frame in state.masks.get(number, {})})
+        for frame in frames:
+            entries = [entry for number in numbers if (entry := state.masks.get(number, {}).get(frame))]
+            merged = replace(
+                FrameMask.given(frame, union([self.live.read(entry) for entry in entries])),
+                prompted=any(frame in state.prompts.get(number, {}) for number in numbers),
+            )
+            masks.append(MaskRecord(object=command.into, frame=frame, mask=merged, edited=True))
+            if merged.prompted:
+                prompts.append(PromptRecord(object=command.into, frame=frame, prompt=drawn()))
+        change = replace(gone, masks=(*gone.masks, *masks), prompts=(*gone.prompts, *prompts))
+        self.live.commit("object-merge", {"objects": numbers, "into": command.into}, change)
+        self._model.drop()
+        return {}
+
+    # -- prompts ------------------------------------------------------------------------------------------------------
+
+    def prompt(self, command: PromptCommand) -> dict[str, Any]:
+        self._end_job("stopped")
+        self.live.editable(command.object)
+        prompt = Prompt.checked(
+            self._size,
+            points=command.points or None,
+            labels=command.labels or None,
+            box=command.box,
+        )
+        earlier = self.live.state.prompts.get(command.object, {}).get(command.frame)
+        if not command.fresh and earlier is not None and not is_drawn(earlier):
+            prompt = _added(Prompt.from_json(dict(earlier)), prompt)
+        session = self._model.ready(self.live.state)
+        result = point_at(session, command.frame, command.object, prompt)
+        found = result.objects[command.object].frame_mask(command.frame)
+        self._commit_prompt("prompt", command, found, prompt.to_json(), edited=False)
+        return {"candidates": 3 if _ambiguous(prompt) else 0}
+
+    def give_mask(self, command: MaskCommand) -> dict[str, Any]:
+        self._end_job("stopped")
+        self.live.editable(command.object)
+        height, width = self._size
+        rle = Rle.from_coco({"size": [height, width], "counts": command.counts})
+        self._take_mask("mask", command, replace(FrameMask.given(command.frame, rle), prompted=True), drawn())
+        return {}
+
+    def candidates(self, command: Candidates) -> list[MaskMessage]:
+        """Three masks, best first."""
+        self.live.object(command.object)
+        return [
+            MaskMessage(kind=Kind.CANDIDATE, object=command.object, number=command.request, mask=mask)
+            for mask in self._candidates(command)
+        ]
+
+    def choose(self, command: Choose) -> dict[str, Any]:
+        self._end_job("stopped")
+        self.live.editable(command.object)
+        mask = self._candidates(command)[command.candidate]
+        click = {**self.live.state.prompts[command.object][command.frame], "candidate": command.candidate}
+        self._take_mask("choose", command, mask, click)
+        return {}
+
+    def preview(self, command: Preview) -> MaskMessage:
+        """What a click would give."""
+        session = self._model.ready(self.live.state)
+        best = candidates(session, command.frame, points=[(command.x, command.y)], most=1)[0]
+        return MaskMessage(kind=Kind.PREVIEW, object=0, number=command.request, mask=best)
+
+    def clear(self, command: Clear) -> dict[str, Any]:
+        self._end_job("stopped")
+        state = self.live.state
+        if command.frame is not None and command.frame >= self.live.media.frames:
+            raise ValueError(f"expected a frame in 0..{self.live.media.frames - 1}, got {command.frame}")
+        if command.object is not None:
+            numbers = {self.live.editable(command.object).object}
+        else:
+            numbers = {number for number, record in state.objects.items() if not record.locked}
+        change = self._without(numbers, frame=command.frame)
+        if not change.masks and not change.prompts:
+            return {}
+        applied = self.live.commit("clear", {"frame": command.frame, "object": command.object}, change)
+        if command.object is None or not self._model.knows(command.object):
+            self._model.drop()
+            return {}
+        session = self._model.ready(state)
+        session.clear(frame=command.frame, object_id=command.object)
+        if command.frame is not None:
+            session.forget(command.object, [command.frame])
+        self._model.made(applied.revision.id)
+        return {}
+
+    def undo(self, _: Undo) -> dict[str, Any]:
+        self._end_job("stopped")
+        self._model.undone(self.live.undo())
+        return {}
+
+    def redo(self, _: Redo) -> dict[str, Any]:
+        self._end_job("stopped")
+        self._model.redone(self.live.redo())
+        return {}
+
+    # -- tracking -----------------------------------------------------------------------------------------------------
+
+    def track(self, command: Track) -> dict[str, Any]:
+        """Begins a run; it goes on in the worker, a frame at a time."""
+        self._end_job("stopped")
+        state = self.live.state
+        if command.objects is None:
+            chosen = {number for number, record in state.objects.items() if not record.locked}
+        else:
+            chosen = {self.live.editable(number).object for number in command.objects}
+        chosen = {number for number in chosen if state.prompts.get(number)}
+        if not chosen:
+            raise ValueError("there is nothing to track: no object that is not locked has a prompt")
+        session = self._model.ready(state)
+        frames = self.live.media.frames
+        if command.direction == "both":
+            low, high = (0, frames) if command.stop is None else (command.start, command.stop)
+            results = session.propagate_both(low, high, objects=chosen)
+            total = high - low
+        else:
+            back = command.direction == "backward"
+            results = session.propagate(command.start, command.stop, reverse=back, objects=chosen)
+            stop = command.stop if command.stop is not None else -1 if back else frames
+            total = max(0, command.start - stop if back else stop - command.start)
+        payload = command.model_dump(exclude={"type", "request", "objects"}) | {"objects": sorted(chosen)}
+        applied = self.live.commit("track", payload, Change())
+        job = Job(
+            id=next(self._jobs),
+            revision=applied.revision.id,
+            objects=frozenset(chosen),
+            results=results,
+            total=total,
+            frame=command.start,
+        )
+        self._job = job
+        self.live.job = job.describe()
+        self._go_on(job)
+        return {"job": job.id}
+
+    def stop(self, number: int) -> dict[str, Any]:
+        """Ends a run before its next frame; from any thread."""
+        job = self._job
+        if job is None or job.id != number:
+            raise ValueError(f"there is no job {number} under way")
+        job.stopping = True
+        return {}
+
+    def _go_on(self, job: Job) -> None:
+        self._worker.submit(Urgency.TRACKING, lambda: self._step(job)).add_done_callback(
+            lambda future: self._stepped(job, future)
+        )
+
+    def _step(self, job: Job) -> bool:
+        """Tracks one frame. Returns whether there may be more."""
+        if self._job is not job:
+            return False
+        if job.stopping:
+            self._end_job("stopped")
+            return False
+        result = next(job.results, None)
+        if result is None:
+            self._end_job("done")
+            return False
+        self._keep(job, result)
+        job.done += 1
+        job.frame = result.frame
+        self._tracked()
+        self.live.job = job.describe()
+        self.live.tell({"type": "progress", **self.live.job})
+        if job.lanes_due():
+            job.lanes_took(self.live.tell_lanes(job.objects))
+        return True
+
+    def _stepped(self, job: Job, future: Future[bool]) -> None:
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is not None:
+            logger.error("tracking failed", exc_info=error)
+            self._end_job("failed", str(error) if isinstance(error, ValueError | OSError) else "internal error")
+        elif future.result():
+            self._go_on(job)
+
+    def _keep(self, job: Job, result: FrameResult) -> None:
+        """Stores a frame's masks. Prompted frames have theirs already, drawn ones to the pixel."""
+        records = [
+            MaskRecord(object=number, frame=result.frame, mask=found.frame_mask(result.frame))
+            for number, found in result.objects.items()
+            if number in job.objects and result.frame not in self.live.state.prompts.get(number, {})
+        ]
+        if records:
+            self.live.add_masks(job.revision, records)
+
+    def _end_job(self, state: str, error: str | None = None) -> None:
+        job, self._job = self._job, None
+        if job is None:
+            return
+        close = getattr(job.results, "close", None)
+        if close is not None:
+            close()
+        self.live.job = None
+        self.live.tell_lanes(job.objects)
+        self.live.tell({"type": "finished", "job": job.id, "state": state, "error": error})
+
+    # -- looking ahead ------------------------------------------------------------------------------------------------
+
+    def look_at(self, frame: int) -> None:
+        """The page shows a frame: features of it and its neighbours are made while the worker has nothing else to do.
+        From any thread."""
+        self._cursor = frame
+        if self._ahead is None or self._ahead.done():
+            self._ahead = self._worker.submit(Urgency.AHEAD, self._look_ahead)
+
+    def _look_ahead(self) -> None:
+        session = self._model.ready(self.live.state)
+        cursor = self._cursor
+        for step in _AHEAD:
+            if self._worker.waiting or self._cursor != cursor:
+                break
+            if 0 <= cursor + step < self.live.media.frames:
+                session.features(cursor + step)
+        if self._cursor != cursor:
+            self._ahead = self._worker.submit(Urgency.AHEAD, self._look_ahead)
+
+    def close(self) -> None:
+        """Ends tracking and closes the session; the store has everything. For the worker's thread."""
+        self._end_job("stopped")
+        self._model.drop()
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.live.media.height, self.live.media.width
+
+    def _candidates(self, command: Candidates | Choose) -> list[FrameMask]:
+        stored = self.live.state.prompts.get(command.object, {}).get(command.frame)
+        prompt = None if stored is None or is_drawn(stored) else Prompt.from_json(dict(stored))
+        if prompt is None or not _ambiguous(prompt):
+            raise ValueError(f"object {command.object} has no single click on frame {command.frame} to choose for")
+        return candidates(self._model.ready(self.live.state), command.frame, points=prompt.points, labels=prompt.labels)
+
+    def _take_mask(self, kind: str, command: MaskCommand | Choose, mask: FrameMask, stored: Mapping[str, Any]) -> None:
+        self._model.ready(self.live.state).prompt(command.frame, command.object, mask=mask.rle.decode())
+        self._commit_prompt(kind, command, mask, stored, edited=True)
+
+    def _commit_prompt(
+        self,
+        kind: str,
+        command: PromptCommand | MaskCommand | Choose,
+        mask: FrameMask,
+        stored: Mapping[str, Any],
+        *,
+        edited: bool,
+    ) -> Applied:
+        """Stores what the session has already been told; where that fails, the session is made anew."""
+        number, frame = command.object, command.frame
+        change = Change(
+            prompts=(PromptRecord(object=number, frame=frame, prompt=stored),),
+            masks=(MaskRecord(object=number, frame=frame, mask=mask, edited=edited),),
+        )
+        try:
+            applied = self.live.commit(kind, {"object": number, "frame": frame}, change)
+        except BaseException:
+            self._model.drop()
+            raise
+        self._model.made(applied.revision.id)
+        return applied
+
+    def _without(
+        self, numbers: set[int], *, frame: int | None = None, objects: list[ObjectRecord] | None = None
+    ) -> Change:
+        """Takes the prompts and masks of some objects away, of one frame or of all."""
+        state = self.live.state
+        prompts = [(n, f) for n in sorted(numbers) for f in state.prompts.get(n, {}) if frame in (None, f)]
+        masks = [(n, f) for n in sorted(numbers) for f in state.masks.get(n, {}) if frame in (None, f)]
+        return Change(
+            objects=tuple(objects or ()),
+            prompts=tuple(PromptRecord(object=n, frame=f, prompt=None) for n, f in prompts),
+            masks=tuple(MaskRecord(object=n, frame=f, mask=None) for n, f in masks),
+        )
+
+
+def _ambiguous(prompt: Prompt) -> bool:
+    """Whether a prompt is one click on the object and nothing else, which may mean a whole or a part."""
+    return prompt.labels == (1,) and prompt.box is None
+
+
+def _added(earlier: Prompt, prompt: Prompt) -> Prompt:
+    """Clicks after earlier ones; a new box takes the place of an earlier box."""
+    return Prompt((*earlier.points, *prompt.points), (*earlier.labels, *prompt.labels), prompt.box or earlier.box)
