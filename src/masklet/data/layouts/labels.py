@@ -1,4 +1,4 @@
-"""Pictures of labels: 8-bit palette, grey or 1-bit files whose pixels are object ids. Anything else is refused.
+"""Pictures of labels: palette, grey or 1-bit files whose pixels are object ids. Anything else is refused.
 
 Legend: H W image.
 """
@@ -16,25 +16,27 @@ from masklet.masks.palette import voc_palette
 from masklet.media.images import ImageHeader, read_header, read_mask
 
 Labels = NDArray[np.uint8]
+DeepLabels = NDArray[np.uint8] | NDArray[np.uint16]
 Size = tuple[int, int]
 
-_MODES = {"P", "L", "1"}  # as Pillow names them: palette, grey, 1-bit
+_MODES = {"P", "L", "1", "I;16"}  # as Pillow names them: palette, grey, 1-bit, grey of 16 bits
 
 
-def check_label_file(path: Path, size: Size, *, colours: bool = False) -> ImageHeader:
+def check_label_file(path: Path, size: Size, *, colours: bool = False, bits: int = 8) -> ImageHeader:
     """The header of a file that can hold labels of a video of `size` (height, width).
 
     Parameters
     ----------
     colours: whether colour pictures pass too, for masks whose red, green and blue are equal.
+    bits: of a pixel, at most: 8 or 16.
 
     Raises
     ------
-    ValueError: no picture, more than 8 bits a pixel, colours or alpha, or another size.
+    ValueError: no picture, more bits a pixel, colours or alpha, or another size.
     """
     header = read_header(path)
-    if header.bit_depth > 8:
-        raise ValueError(f"{path}: expected a mask of 8 bits a pixel, got {header.bit_depth}")
+    if header.bit_depth > bits:
+        raise ValueError(f"{path}: expected a mask of {bits} bits a pixel, got {header.bit_depth}")
     if header.mode not in _MODES and not (colours and header.mode == "RGB"):
         raise ValueError(f"{path}: expected a mask (palette, grey or 1-bit picture), got a {header.mode} picture")
     if (header.height, header.width) != size:
@@ -59,6 +61,13 @@ def read_labels(path: Path, size: Size, *, colours: bool = False) -> Labels:
     if header.mode == "P":
         _check_palette(path, labels)
     return labels
+
+
+def read_deep_labels(path: Path, size: Size) -> DeepLabels:
+    """As `read_labels`, of up to 16 bits a pixel: microscopes see more than 255 cells."""
+    if check_label_file(path, size, bits=16).bit_depth <= 8:
+        return read_labels(path, size)
+    return read_mask(path).astype(np.uint16, copy=False)
 
 
 def values_of(labels: Labels) -> list[int]:

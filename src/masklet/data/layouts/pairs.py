@@ -6,9 +6,9 @@
     berkeley  images/STEM.*    masks/STEM.*                                  (McGuinness and O'Connor 2010)
     davis585  SEQUENCE/STEM.jpg  SEQUENCE/objectN_STEM.png                   (FocalClick: Chen et al. 2022)
 
-In "masks" a pixel's value is the id of its object; black and white masks have one object, and 255 beside other values
-does not count (VOC's void). In the other three a mask is one object: above 128 it is there, 128 does not count.
-DAVIS-585's starting masks (`init_*`) are not read.
+In "masks" a pixel's value is the id of its object, of 8 or 16 bits; black and white masks have one object,
+and in 8 bits 255 beside other values does not count (VOC's void). In the other three a mask is one object: above 128 it is there, 128
+does not count. DAVIS-585's starting masks (`init_*`) are not read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from masklet.data.layouts.annotations import BINARY
 from masklet.data.layouts.folders import mask_files, subfolders
-from masklet.data.layouts.labels import Size, read_labels
+from masklet.data.layouts.labels import Size, read_deep_labels
 from masklet.data.layouts.stills import AnnotatedPicture, GreyRegions, LabelRegions, ObjectFileRegions
 from masklet.media.folder import list_images, natural_key
 from masklet.media.images import IMAGE_SUFFIXES, image_size
@@ -87,15 +87,14 @@ def _labelled(path: Path, mask: Path) -> AnnotatedPicture:
     size = image_size(path)
     if mask.is_dir():
         return _object_files(path, mask, size)
-    labels = read_labels(mask, size)
+    labels = read_deep_labels(mask, size)
     counts = np.bincount(labels.ravel(), minlength=BINARY + 1)
     values = {int(value): int(value) for value in np.flatnonzero(counts) if value}
-    void = None
-    if set(values) == {BINARY}:
+    void = BINARY if labels.dtype == np.uint8 and BINARY in values and len(values) > 1 else None
+    if void is not None:
+        del values[void]
+    elif set(values) == {BINARY}:
         values = {1: BINARY}
-    elif BINARY in values:
-        del values[BINARY]
-        void = BINARY
     if not values:
         raise ValueError(f"{mask}: no object in the mask")
     areas = {i: int(counts[value]) for i, value in values.items()}

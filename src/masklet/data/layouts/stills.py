@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from masklet.data.layouts.labels import Size, mask_of, read_labels
+from masklet.data.layouts.labels import Size, mask_of, read_deep_labels, read_labels
 from masklet.data.sequences import Mask
 from masklet.masks.rle import Rle
 from masklet.media.images import image_size, read_image
@@ -104,10 +104,10 @@ class LabelRegions:
     void: int | None
 
     def mask(self, object_id: int) -> Mask:
-        return read_labels(self.path, self.size) == self.values[object_id]
+        return read_deep_labels(self.path, self.size) == self.values[object_id]
 
     def ignored(self, object_id: int) -> Mask | None:  # noqa: ARG002
-        return None if self.void is None else read_labels(self.path, self.size) == self.void
+        return None if self.void is None else read_deep_labels(self.path, self.size) == self.void
 
     def files(self) -> list[Path]:
         return [self.path]
