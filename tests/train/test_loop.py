@@ -15,15 +15,17 @@ import torch
 from torch.multiprocessing.spawn import spawn
 
 from masklet.data.samples import Sample
-from masklet.model.checkpoints import load
+from masklet.model.checkpoints import load, save
 from masklet.model.configs import ModelConfig
 from masklet.model.sam2 import Sam2, build
 from masklet.train.batches import Part, Sources, draw_batches
 from masklet.train.config import (
     Cosine,
+    Distill,
     Level,
     Lora,
     LossWeights,
+    Mae,
     Optimiser,
     Prompting,
     Recipe,
@@ -205,19 +207,37 @@ def test_precision_checkpointing_and_low_rank_updates_train(
     assert load(tmp_path / "changed" / "weights.safetensors").state_dict().keys() == build(tiny).state_dict().keys()
 
 
-@pytest.mark.parametrize("sharding", ["ddp", "fsdp"])
-def test_two_processes_learn_what_one_learns(
-    tiny: ModelConfig, sources: Sources, tmp_path: Path, sharding: Sharding
-) -> None:
+def learning(objective: str, tiny: ModelConfig, hiera: ModelConfig, folder: Path) -> Recipe:
+    """Three steps of each objective; mae on a Hiera trunk with drop path."""
+    if objective == "mae":
+        rates = Optimiser(rate=1e-3, trunk_rate=1e-3, layer_decay=1.0, clip_norm=1.0)
+        return replace(recipe(hiera, stage(3)), objective=Mae(width=32, depth=1), optimiser=rates, drop_path=0.3)
     plan = recipe(tiny, stage(3))
+    if objective == "distill":
+        torch.manual_seed(5)
+        save(build(replace(tiny, name="teacher", image_size=96)), folder / "teacher.safetensors")
+        taught = LossWeights(cross_entropy=1.0, focal=0.0, answers="mean")
+        return replace(plan, objective=Distill(teacher=str(folder / "teacher.safetensors"), losses=taught))
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("objective", "sharding"), [("segment", "ddp"), ("segment", "fsdp"), ("mae", "ddp"), ("distill", "ddp")]
+)
+def test_two_processes_learn_what_one_learns(
+    tiny: ModelConfig, hiera: ModelConfig, sources: Sources, tmp_path: Path, objective: str, sharding: Sharding
+) -> None:
+    plan = learning(objective, tiny, hiera, tmp_path)
     train(plan, sources, tmp_path / "one", prepare=nothing)
     spawn(_one_of_two, (plan, sources, tmp_path / "two", sharding), nprocs=2)
     one, two = ([line["loss"] for line in lines(tmp_path / name)] for name in ("one", "two"))
+    assert len(one) == 3
     assert two == pytest.approx(one, rel=2e-3)
     a, b = (torch.load(tmp_path / name / "last.pt", weights_only=True) for name in ("one", "two"))
-    assert a["model"].keys() == b["model"].keys()
-    for name, value in a["model"].items():
-        torch.testing.assert_close(b["model"][name], value, atol=5e-3, rtol=1e-2)
+    for kind in ("model", "extras"):
+        assert a[kind].keys() == b[kind].keys()
+        for name, value in a[kind].items():
+            torch.testing.assert_close(b[kind][name], value, atol=5e-3, rtol=1e-2)
 
 
 def _one_of_two(rank: int, plan: Recipe, sources: Sources, folder: Path, sharding: Sharding) -> None:
