@@ -6,9 +6,9 @@
     berkeley  images/STEM.*    masks/STEM.*                                  (McGuinness and O'Connor 2010)
     davis585  SEQUENCE/STEM.jpg  SEQUENCE/objectN_STEM.png                   (FocalClick: Chen et al. 2022)
 
-In "masks" a pixel's value is the id of its object, of 8 or 16 bits; black and white masks have one object,
-and in 8 bits 255 beside other values does not count (VOC's void). In the other three a mask is one object: above 128 it is there, 128
-does not count. DAVIS-585's starting masks (`init_*`) are not read.
+In "masks" a pixel's value is the id of its object, of 8 or 16 bits; black and white masks have one object, and in 8
+bits 255 beside other values does not count (VOC's void). In the other three a mask is one object: above 128 it is
+there, 128 does not count. DAVIS-585's starting masks (`init_*`) are not read.
 """
 
 from __future__ import annotations
