@@ -17,10 +17,10 @@ from fastapi.staticfiles import StaticFiles
 from masklet import __version__
 from masklet.server import errors, rest
 from masklet.server.exports import Exports
-from masklet.server.library import Library
+from masklet.server.library import MOST_PIECE, Library
 from masklet.server.metrics import Metrics
 from masklet.server.roots import Roots
-from masklet.server.security import Guard
+from masklet.server.security import BodyLimit, Guard
 from masklet.server.services import Services
 from masklet.server.settings import Settings
 from masklet.server.socket import Page
@@ -87,6 +87,7 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
     _add_watching(app, metrics)
     _add_live(app)
     _add_page(app)
+    app.add_middleware(BodyLimit, most=MOST_PIECE + 2**16)
     app.add_middleware(Guard, origins=settings.origins)
     return app
 

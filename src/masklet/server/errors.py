@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from masklet.media import MediaError
+from masklet.server.exports import Busy
 from masklet.server.library import OutOfStep, TooLarge
 from masklet.server.probing import Unfit
 from masklet.server.roots import NotServed
@@ -24,6 +25,7 @@ _STATUS: dict[type[Exception], int] = {
     OutOfStep: 409,
     Conflict: 409,
     Unfit: 415,
+    Busy: 503,
     MediaError: 409,  # media that are in the store could be read once
     ValueError: 422,
 }

@@ -38,6 +38,11 @@ _FORMATS: dict[str, str] = {
 }
 _READS_FRAMES = {"overlay-video", "cutout-video", "cutout-png"}
 _MOST_KEPT = 32
+_MOST_RUNNING = 8
+
+
+class Busy(ValueError):
+    """More is under way than the server takes on."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,7 +85,7 @@ class Exports:
         return self._exports.get(export_id)
 
     def start(self, media: Media, kind: ExportName, objects: Sequence[int] | None) -> Export:
-        """Begins an export of a media as it is now. Raises ValueError for objects that are not there."""
+        """Begins an export of a media as it is now. Raises ValueError for objects that are not there, and Busy."""
         state = self._store.state(media.id)
         unknown = sorted(set(objects or ()) - set(state.objects))
         if unknown:
@@ -92,9 +97,12 @@ class Exports:
         name = f"{Path(media.name).stem}-{made.stem}{made.suffix or '.zip'}"
         export = Export(id=secrets.token_hex(12), name=name)
         with self._lock:
+            ended = [number for number, other in self._exports.items() if other.state != "running"]
+            if len(self._exports) - len(ended) >= _MOST_RUNNING:
+                raise Busy(f"{_MOST_RUNNING} exports are under way: wait for one of them")
+            for number in ended[: max(0, len(self._exports) + 1 - _MOST_KEPT)]:
+                self._remove(number)
             self._exports[export.id] = export
-            while len(self._exports) > _MOST_KEPT:
-                self._remove(next(iter(self._exports)))
         self._pool.submit(self._make, export, media, kind, state, chosen)
         return export
 

@@ -57,9 +57,9 @@ class ModelSide:
         """Whether there is a session, and it has the object."""
         return self._session is not None and number in self._session.object_ids
 
-    def made(self, revision: int) -> None:
-        """The session has made one change, which is this revision of the store."""
-        self._edits.append(revision)
+    def made(self, revision: int, changes: int = 1) -> None:
+        """The session has made changes that are one revision of the store."""
+        self._edits.extend([revision] * changes)
         del self._edits[:-_UNDO_STEPS]
         self._taken_back.clear()
 
@@ -70,20 +70,15 @@ class ModelSide:
             return
         if applied.revision.kind == "track":
             self._forget(session, applied.masks)
-        elif self._edits[-1:] == [number] and session.undo():
-            self._taken_back.append(self._edits.pop())
         else:
-            self.drop()
+            self._walk(number, self._edits, self._taken_back, session.undo)
 
     def redone(self, applied: Applied) -> None:
         """Follows a redo of the store. What a tracking run left in the model's memory does not come back."""
         session, number = self._session, applied.revision.id
         if session is None or applied.revision.kind in _NO_EFFECT or applied.revision.kind == "track":
             return
-        if self._taken_back[-1:] == [number] and session.redo():
-            self._edits.append(self._taken_back.pop())
-        else:
-            self.drop()
+        self._walk(number, self._taken_back, self._edits, session.redo)
 
     def drop(self) -> None:
         """Closes the session, if there is one."""
@@ -92,6 +87,17 @@ class ModelSide:
         self._session = None
         self._edits.clear()
         self._taken_back.clear()
+
+    def _walk(self, revision: int, source: list[int], target: list[int], step: Callable[[], bool]) -> None:
+        """Takes all changes of a revision from one pile to the other; where there are none, drops the session."""
+        if source[-1:] != [revision]:
+            self.drop()
+            return
+        while source[-1:] == [revision]:
+            if not step():
+                self.drop()
+                return
+            target.append(source.pop())
 
     def _forget(self, session: VideoSession, touched: Collection[tuple[int, int]]) -> None:
         frames: dict[int, list[int]] = {}
@@ -112,7 +118,7 @@ class ModelSide:
                 found = Rle.encode(result.objects[number].mask)
                 if wanted is None or iou(found, wanted) >= SAME_MASK:
                     continue
-            if wanted is not None:
+            if wanted:
                 session.prompt(frame, number, mask=wanted.decode())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -66,6 +67,30 @@ class Guard:
         if not reads and headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             return "requests from other sites are refused"
         return None
+
+
+class BodyLimit:
+    """Refuses requests whose body has more than `most` bytes, as soon as they have come."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        count = 0
+
+        async def counted() -> Message:
+            nonlocal count
+            message = await receive()
+            count += len(message.get("body", b""))
+            if count > self._most:
+                raise HTTPException(413, f"a request may have {self._most} bytes")
+            return message
+
+        await self._app(scope, counted, send)
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:

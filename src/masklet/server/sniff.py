@@ -20,6 +20,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (8, b"WEBP", ".webp"),
     (0, b"\0\0\0\x0cjP  ", ".jp2"),
     (0, b"\xff\x4f\xff\x51", ".j2k"),
+    (0, b"P4", ".pbm"),
     (0, b"P5", ".pgm"),
     (0, b"P6", ".ppm"),
     (4, b"ftypavif", ".avif"),

@@ -79,7 +79,7 @@ class Page:
     async def run(self) -> None:
         """Serves the page until it goes or has to start over. The socket is accepted."""
         live = self._bench.live
-        live.join(self._outbox)
+        await asyncio.to_thread(live.join, self._outbox)
         self._metrics.pages.inc()
         tasks = [
             asyncio.create_task(work()) for work in (self._receive, self._send, self._work, self._work_on_previews)
@@ -94,7 +94,7 @@ class Page:
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                 await self._socket.close(_SERVICE_RESTART, "connect again")
         finally:
-            live.leave(self._outbox)
+            await asyncio.to_thread(live.leave, self._outbox)
             self._metrics.pages.dec()
             for task in tasks:
                 task.cancel()
@@ -142,7 +142,7 @@ class Page:
 
     def _count(self, request: int) -> None:
         if request <= self._last_request:
-            raise BadCommand(f"requests count up: expected more than {self._last_request}, got {request}", request)
+            raise BadCommand(f"requests count up: expected more than {self._last_request}, got {request}", None)
         self._last_request = request
 
     async def _send(self) -> None:

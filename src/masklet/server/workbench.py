@@ -149,16 +149,22 @@ class Workbench:
         prompt = Prompt.checked(
             self._size,
             points=command.points or None,
-            labels=command.labels or None,
+            labels=command.labels if command.points or command.labels else None,
             box=command.box,
         )
         earlier = self.live.state.prompts.get(command.object, {}).get(command.frame)
-        if not command.fresh and earlier is not None and not is_drawn(earlier):
-            prompt = _added(Prompt.from_json(dict(earlier)), prompt)
         session = self._model.ready(self.live.state)
+        changes = 1
+        if earlier is not None and command.fresh:
+            # Without this the earlier mask would be a prompt too.
+            session.clear(frame=command.frame, object_id=command.object)
+            session.forget(command.object, [command.frame])
+            changes = 2
+        elif earlier is not None and not is_drawn(earlier):
+            prompt = _added(Prompt.from_json(dict(earlier)), prompt)
         result = point_at(session, command.frame, command.object, prompt)
         found = result.objects[command.object].frame_mask(command.frame)
-        self._commit_prompt("prompt", command, found, prompt.to_json(), edited=False)
+        self._commit_prompt("prompt", command, found, prompt.to_json(), changes=changes)
         return {"candidates": 3 if _ambiguous(prompt) else 0}
 
     def give_mask(self, command: MaskCommand) -> dict[str, Any]:
@@ -234,10 +240,10 @@ class Workbench:
             chosen = {number for number, record in state.objects.items() if not record.locked}
         else:
             chosen = {self.live.editable(number).object for number in command.objects}
-        chosen = {number for number in chosen if state.prompts.get(number)}
+        session = self._model.ready(state)
+        chosen = {number for number in chosen if self._model.knows(number) and session.conditioning_frames(number)}
         if not chosen:
             raise ValueError("there is nothing to track: no object that is not locked has a prompt")
-        session = self._model.ready(state)
         frames = self.live.media.frames
         if command.direction == "both":
             low, high = (0, frames) if command.stop is None else (command.start, command.stop)
@@ -367,8 +373,19 @@ class Workbench:
         return candidates(self._model.ready(self.live.state), command.frame, points=prompt.points, labels=prompt.labels)
 
     def _take_mask(self, kind: str, command: MaskCommand | Choose, mask: FrameMask, stored: Mapping[str, Any]) -> None:
-        self._model.ready(self.live.state).prompt(command.frame, command.object, mask=mask.rle.decode())
-        self._commit_prompt(kind, command, mask, stored, edited=True)
+        number, frame = command.object, command.frame
+        session = self._model.ready(self.live.state)
+        changes = 1
+        if mask.rle:
+            session.prompt(frame, number, mask=mask.rle.decode())
+        elif self._model.knows(number):
+            # An empty mask says that the object is not there: the model has nothing to learn from the frame.
+            session.clear(frame=frame, object_id=number)
+            session.forget(number, [frame])
+        else:
+            session.source.check(frame)
+            changes = 0
+        self._commit_prompt(kind, command, mask, stored, edited=True, changes=changes)
 
     def _commit_prompt(
         self,
@@ -377,7 +394,8 @@ class Workbench:
         mask: FrameMask,
         stored: Mapping[str, Any],
         *,
-        edited: bool,
+        edited: bool = False,
+        changes: int = 1,
     ) -> Applied:
         """Stores what the session has already been told; where that fails, the session is made anew."""
         number, frame = command.object, command.frame
@@ -390,7 +408,7 @@ class Workbench:
         except BaseException:
             self._model.drop()
             raise
-        self._model.made(applied.revision.id)
+        self._model.made(applied.revision.id, changes)
         return applied
 
     def _without(

@@ -1,0 +1,213 @@
+"""A real server in a thread, with the bundled model at a small size, and a page that is a Python program."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from masklet.media import Clip, VideoWriter
+from masklet.model.registry import load_model
+from masklet.model.sam2 import Sam2
+from masklet.server.app import create_app
+from masklet.server.messages import MaskMessage
+from masklet.server.running import bind, make_server, origins_of
+from masklet.server.settings import Limits, ModelInfo, Settings
+from masklet.server.studio import MakeSession
+from masklet.session import VideoSession
+from masklet.session.features import FeatureStore
+from masklet.store import Store
+
+FRAMES, HEIGHT, WIDTH = 8, 64, 96
+SQUARE = [30.0, 30.0]
+"""A point on the object in frame 0."""
+
+
+@dataclass(slots=True)
+class Page:
+    """The page's side of a WebSocket. What came is kept: `events` (JSON that is no answer) and `masks`."""
+
+    socket: ClientConnection
+    hello: dict[str, Any] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    masks: list[MaskMessage] = field(default_factory=list)
+    answers: dict[int, dict[str, Any]] = field(default_factory=dict)
+    acknowledge: bool = True
+    _requests: int = 0
+
+    def send(self, type: str, **fields: Any) -> int:
+        self._requests += 1
+        self.socket.send(json.dumps({"request": self._requests, "type": type, **fields}))
+        return self._requests
+
+    def read(self, timeout: float = 60) -> dict[str, Any] | MaskMessage:
+        data = self.socket.recv(timeout=timeout)
+        if isinstance(data, bytes):
+            message = MaskMessage.decode(data)
+            self.masks.append(message)
+            if self.acknowledge and message.kind == 1:
+                self.socket.send(json.dumps({"type": "ack", "sequence": message.number}))
+            return message
+        value = json.loads(data)
+        if value["type"] in ("done", "error"):
+            assert value["request"] not in self.answers, "one answer to a request"
+            self.answers[value["request"]] = value
+        else:
+            self.events.append(value)
+        return value
+
+    def answer(self, request: int) -> dict[str, Any]:
+        while request not in self.answers:
+            self.read()
+        return self.answers[request]
+
+    def do(self, type: str, **fields: Any) -> dict[str, Any]:
+        """A command and its answer, which is to be `done`."""
+        answer = self.answer(self.send(type, **fields))
+        assert answer["type"] == "done", answer
+        return answer
+
+    def refused(self, type: str, **fields: Any) -> str:
+        """The message of a command that is to be refused."""
+        answer = self.answer(self.send(type, **fields))
+        assert answer["type"] == "error", answer
+        return answer["message"]
+
+    def event(self, type: str) -> dict[str, Any]:
+        """The last event of a type; waits for the first one."""
+        while True:
+            for value in reversed(self.events):
+                if value["type"] == type:
+                    return value
+            self.read()
+
+    def finished(self) -> dict[str, Any]:
+        """Waits until tracking has ended."""
+        found = self.event("finished")
+        self.events.remove(found)
+        return found
+
+    def shown(self) -> dict[tuple[int, int], bytes]:
+        """Run lengths by object and frame as the server sends them when asked for all."""
+        before = len(self.masks)
+        self.do("masks", start=0, stop=2**31)
+        return {(mask.object, mask.mask.frame): mask.mask.rle.counts for mask in self.masks[before:]}
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs."""
+
+    url: str
+    data: Path
+    http: httpx.Client
+
+    def media(self, root: str = "clips", path: str = "square.mp4") -> str:
+        """The id of a clip, opened."""
+        answer = self.http.post("/api/media", json={"root": root, "path": path})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["id"]
+
+    @contextmanager
+    def page(self, media: str, **fields: Any) -> Iterator[Page]:
+        address = self.url.replace("http://", "ws://") + f"/api/media/{media}/live"
+        with connect(address, origin=fields.pop("origin", self.url), max_size=None) as socket:
+            page = Page(socket, **fields)
+            first = page.read()
+            assert isinstance(first, dict)
+            assert first["type"] == "hello"
+            page.hello = first
+            yield page
+
+
+Serve = Callable[..., AbstractContextManager[Running]]
+
+
+@pytest.fixture(scope="session")
+def model() -> Sam2:
+    return load_model("nano", device="cpu", image_size=128)
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `square.mp4`: a bright square that moves to the right over noise."""
+    folder = tmp_path_factory.mktemp("media") / "clips"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    ground = random.integers(0, 90, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+    with VideoWriter(folder / "square.mp4", 24, WIDTH, HEIGHT, "h264") as writer:
+        for i in range(FRAMES):
+            picture = ground.copy()
+            picture[16:48, 16 + 4 * i : 48 + 4 * i] = (230, 200, 60)
+            writer.write(picture)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def serve(model: Sam2, clips: Path) -> Serve:
+    """`with serve(data) as server:` a server on a free port; `limits`, `load` and `roots` may be given."""
+
+    def sessions() -> MakeSession:
+        def make(clip: Clip, features: FeatureStore) -> VideoSession:
+            return VideoSession(model, clip, features=features)
+
+        return make
+
+    @contextmanager
+    def start(
+        data: Path,
+        *,
+        limits: Limits | None = None,
+        load: Callable[[], MakeSession] = sessions,
+        roots: dict[str, Path] | None = None,
+    ) -> Iterator[Running]:
+        data.mkdir(parents=True, exist_ok=True)
+        with bind(0) as bound:
+            settings = Settings(
+                data=data,
+                origins=origins_of(bound),
+                model=ModelInfo(name="nano", image_size=128),
+                roots={"clips": clips} if roots is None else roots,
+                author="tester",
+                limits=limits or Limits(),
+            )
+            server = make_server(create_app(settings, Store(f"sqlite:///{data / 'masklet.db'}"), load))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+            thread.start()
+            while not server.started:
+                assert thread.is_alive(), "the server did not start"
+                time.sleep(0.01)
+            with httpx.Client(base_url=settings.origins[0], timeout=60) as http:
+                try:
+                    yield Running(settings.origins[0], data, http)
+                finally:
+                    server.should_exit = True
+                    thread.join(60)
+                    assert not thread.is_alive(), "the server did not end"
+
+    return start
+
+
+@pytest.fixture
+def server(serve: Serve, tmp_path: Path) -> Iterator[Running]:
+    """A server of this test alone."""
+    with serve(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def one_server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server that the tests of a module share."""
+    with serve(tmp_path_factory.mktemp("data")) as running:
+        yield running
