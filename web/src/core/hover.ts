@@ -1,0 +1,63 @@
+/** What a click would give, while the pointer rests or moves: one question at a time, the newest place next. */
+import type { MaskMessage } from "./protocol";
+import type { Point } from "./view";
+
+export interface Place extends Point {
+  readonly frame: number;
+}
+
+/** At most 30 questions a second. */
+const INTERVAL_MS = 33;
+
+export class HoverPreview {
+  readonly #ask: (place: Place) => Promise<MaskMessage | null>;
+  readonly #changed: () => void;
+  #place: Place | null = null;
+  #answered: Place | null = null;
+  #mask: MaskMessage | null = null;
+  #asking = false;
+
+  /**
+   * @param ask the mask of a click at a place; null or a rejection where there is none to show
+   * @param changed another mask is to be drawn
+   */
+  constructor(ask: (place: Place) => Promise<MaskMessage | null>, changed: () => void) {
+    this.#ask = ask;
+    this.#changed = changed;
+  }
+
+  /** The mask to draw in this frame. */
+  at(frame: number): MaskMessage | null {
+    return this.#place?.frame === frame && this.#mask?.frame === frame ? this.#mask : null;
+  }
+
+  /** The pointer is here; null: it is gone, or a preview would be wrong here. */
+  move(place: Place | null): void {
+    this.#place = place;
+    if (place === null) {
+      if (this.#mask !== null) {
+        this.#mask = null;
+        this.#changed();
+      }
+      return;
+    }
+    if (!this.#asking) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#asking = true;
+    while (this.#place !== null && this.#place !== this.#answered) {
+      const place = this.#place;
+      const rest = new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
+      // A preview that fails is no news: the click itself will say what is wrong.
+      const mask = await this.#ask(place).catch(() => null);
+      this.#answered = place;
+      if (this.#place !== null) {
+        this.#mask = mask;
+        this.#changed();
+      }
+      await rest;
+    }
+    this.#asking = false;
+  }
+}

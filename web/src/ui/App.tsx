@@ -1,0 +1,29 @@
+import { useMemo, useSyncExternalStore } from "react";
+import { Notices } from "../core/notices";
+import { Store } from "../core/state";
+import { UploadQueue } from "../core/upload";
+import { EditorPage } from "./EditorPage";
+import { Gallery } from "./Gallery";
+import { NoticesContext } from "./hooks";
+import { readRoute } from "./route";
+import { Toasts } from "./Toasts";
+
+function subscribeToAddress(listener: () => void): () => void {
+  addEventListener("hashchange", listener);
+  return () => removeEventListener("hashchange", listener);
+}
+
+export function App() {
+  const address = useSyncExternalStore(subscribeToAddress, () => location.hash);
+  const notices = useMemo(() => new Notices(), []);
+  // Uploads go on while a media item is edited; the gallery hears of those that end.
+  const uploaded = useMemo(() => new Store(0), []);
+  const uploads = useMemo(() => new UploadQueue(() => uploaded.set(uploaded.get() + 1)), [uploaded]);
+  const { media } = readRoute(address);
+  return (
+    <NoticesContext value={notices}>
+      {media === null ? <Gallery uploads={uploads} uploaded={uploaded} /> : <EditorPage key={media} id={media} />}
+      <Toasts />
+    </NoticesContext>
+  );
+}

@@ -1,0 +1,199 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import { deleteMedia, getInfo, type Info, listMedia } from "../core/api";
+import type { MediaItem } from "../core/protocol";
+import type { Store } from "../core/state";
+import type { UploadQueue } from "../core/upload";
+import { Dialog, IconButton } from "./controls";
+import { FilesDialog } from "./FilesDialog";
+import { useNotices, useStore } from "./hooks";
+import { Icon, Logo } from "./Icon";
+import { MediaCard } from "./MediaCard";
+import { mediaHash } from "./route";
+import { ThemeButton } from "./ThemeButton";
+import { UploadList } from "./UploadList";
+
+interface GalleryProps {
+  readonly uploads: UploadQueue;
+  /** Changes when an upload has become a media item. */
+  readonly uploaded: Store<number>;
+}
+
+/** All media, newest first; files come in by drop, picker or from the folders that are served. */
+export function Gallery({ uploads, uploaded }: GalleryProps) {
+  const notices = useNotices();
+  const [info, setInfo] = useState<Info | null>(null);
+  const [media, setMedia] = useState<readonly MediaItem[] | null>(null);
+  const [failed, setFailed] = useState<string | null>(null);
+  const [browsing, setBrowsing] = useState(false);
+  const [doomed, setDoomed] = useState<MediaItem | null>(null);
+  const [dropping, setDropping] = useState(false);
+  const picker = useRef<HTMLInputElement>(null);
+  const count = useStore(uploaded);
+
+  const refresh = useCallback(async () => {
+    try {
+      setMedia(await listMedia());
+      setFailed(null);
+    } catch (error) {
+      setFailed(error instanceof Error ? error.message : String(error));
+    }
+  }, []);
+
+  useEffect(() => {
+    document.title = "masklet";
+    getInfo().then(setInfo, notices.error);
+  }, [notices]);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: an upload that ended is a reason to ask again
+  useEffect(() => {
+    void refresh();
+    addEventListener("focus", refresh);
+    return () => removeEventListener("focus", refresh);
+  }, [refresh, count]);
+
+  useEffect(() => {
+    // The depth counts elements entered and left: only the last one left ends the drag.
+    let depth = 0;
+    const carriesFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
+    const enter = (event: DragEvent) => {
+      if (carriesFiles(event)) setDropping(++depth > 0);
+    };
+    const leave = (event: DragEvent) => {
+      if (carriesFiles(event)) setDropping(--depth > 0);
+    };
+    const over = (event: DragEvent) => event.preventDefault();
+    const drop = (event: DragEvent) => {
+      event.preventDefault();
+      depth = 0;
+      setDropping(false);
+      uploads.add(event.dataTransfer?.files ?? []);
+    };
+    const handlers = { dragenter: enter, dragleave: leave, dragover: over, drop } as const;
+    for (const [type, handler] of Object.entries(handlers)) addEventListener(type, handler as EventListener);
+    return () => {
+      for (const [type, handler] of Object.entries(handlers)) removeEventListener(type, handler as EventListener);
+    };
+  }, [uploads]);
+
+  const remove = async (item: MediaItem) => {
+    setDoomed(null);
+    try {
+      await deleteMedia(item.id);
+      await refresh();
+    } catch (error) {
+      notices.error(error);
+    }
+  };
+  const hasRoots = (info?.roots.length ?? 0) > 0;
+
+  return (
+    <div className="gallery">
+      <header className="gallery-head">
+        <span className="brand">
+          <Logo /> masklet
+        </span>
+        {info !== null && <span className="chip model-chip">{info.model.name}</span>}
+        <span className="spacer" />
+        <ThemeButton />
+      </header>
+      <main className="gallery-main">
+        <div className="gallery-bar">
+          <h1>Media</h1>
+          {media !== null && media.length > 0 && <span className="count">{media.length}</span>}
+          <span className="spacer" />
+          {hasRoots && (
+            <IconButton icon="folder" label="Open a file" text="Open a file" onClick={() => setBrowsing(true)} />
+          )}
+          <IconButton
+            icon="upload"
+            label="Upload videos or images"
+            text="Upload"
+            className="primary"
+            onClick={() => picker.current?.click()}
+          />
+          <input
+            ref={picker}
+            type="file"
+            multiple
+            accept="video/*,image/*"
+            className="unseen"
+            tabIndex={-1}
+            aria-label="Videos or images to upload"
+            onChange={(event) => {
+              uploads.add(event.target.files ?? []);
+              event.target.value = "";
+            }}
+          />
+        </div>
+        <UploadList uploads={uploads} />
+        {failed !== null && (
+          <div className="banner" role="alert">
+            <span>The media can't be listed: {failed}.</span>
+            <button type="button" className="button" onClick={refresh}>
+              Try again
+            </button>
+          </div>
+        )}
+        {media === null && failed === null && (
+          <ul className="cards" aria-busy="true" aria-label="Media are being listed">
+            {[0, 1, 2, 3].map((i) => (
+              <li key={i} className="card ghost" />
+            ))}
+          </ul>
+        )}
+        {media !== null && media.length > 0 && (
+          <ul className="cards">
+            {media.map((item) => (
+              <MediaCard key={item.id} media={item} onDelete={() => setDoomed(item)} />
+            ))}
+            <li className="card drop-card">
+              <button type="button" className="drop-target" onClick={() => picker.current?.click()}>
+                <Icon name="upload" size={22} />
+                Drop files anywhere, or choose them
+              </button>
+            </li>
+          </ul>
+        )}
+        {media?.length === 0 && (
+          <div className="empty">
+            <Logo size={56} />
+            <h2>Drop a video here</h2>
+            <p>Click an object in one frame, and follow it through all of them.</p>
+            <p className="dim">Videos, images and folders of images. Files stay on this machine's server.</p>
+          </div>
+        )}
+      </main>
+      {dropping && (
+        <div className="drop-cover">
+          <Icon name="upload" size={40} />
+          Drop to upload
+        </div>
+      )}
+      {browsing && info !== null && (
+        <FilesDialog
+          roots={info.roots.map((root) => root.name)}
+          onClose={() => setBrowsing(false)}
+          onOpened={(item) => {
+            location.hash = mediaHash(item.id);
+          }}
+        />
+      )}
+      {doomed !== null && (
+        <Dialog title="Delete this media?" className="narrow" onClose={() => setDoomed(null)}>
+          <p className="dialog-text">
+            <strong>{doomed.name}</strong> leaves the list, with all its objects and masks. This can't be undone. A file
+            that was opened from a folder stays where it is.
+          </p>
+          <footer className="dialog-foot">
+            <button type="button" className="button" onClick={() => setDoomed(null)}>
+              Keep it
+            </button>
+            <button type="button" className="button danger-fill" onClick={() => void remove(doomed)}>
+              Delete
+            </button>
+          </footer>
+        </Dialog>
+      )}
+    </div>
+  );
+}
