@@ -18,8 +18,9 @@ def presence(entry: MaskEntry) -> str:
     return "present" if entry.visible else "absent"
 
 
-def lane(masks: Mapping[int, MaskEntry]) -> dict[str, Any]:
-    """An object's lane from its masks by frame: prompted and edited frames, and runs [first, last, presence]."""
+def lane(masks: Mapping[int, MaskEntry], prompts: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """An object's lane from its masks and stored prompts by frame: prompted and edited frames, runs
+    [first, last, presence], and the clicks and boxes by frame (drawn masks are no marks to show)."""
     runs: list[list[Any]] = []
     prompted: list[int] = []
     edited: list[int] = []
@@ -34,7 +35,12 @@ def lane(masks: Mapping[int, MaskEntry]) -> dict[str, Any]:
             runs[-1][1] = frame
         else:
             runs.append([frame, frame, what])
-    return {"prompted": prompted, "edited": edited, "runs": runs}
+    marks = {
+        str(frame): {"points": prompt.get("points", []), "labels": prompt.get("labels", []), "box": prompt.get("box")}
+        for frame, prompt in sorted(prompts.items())
+        if "points" in prompt or "box" in prompt
+    }
+    return {"prompted": prompted, "edited": edited, "runs": runs, "prompts": marks}
 
 
 def spans(frames: list[int]) -> list[list[int]]:

@@ -57,7 +57,7 @@ class Live:
                 "sequence": self._sequence,
                 "media": describe_media(self.media, len(state.objects)),
                 "objects": self._objects(),
-                "lanes": {str(number): lane(state.masks.get(number, {})) for number in state.objects},
+                "lanes": {str(number): self._lane(number) for number in state.objects},
                 "undo": state.can_undo,
                 "redo": state.can_redo,
                 "job": self.job,
@@ -169,8 +169,7 @@ class Live:
         began = time.monotonic()
         with self._lock:
             lanes = {
-                str(number): lane(self._state.masks.get(number, {})) if number in self._state.objects else None
-                for number in sorted(numbers)
+                str(number): self._lane(number) if number in self._state.objects else None for number in sorted(numbers)
             }
             if lanes:
                 self._tell_change({"type": "lanes", "lanes": lanes})
@@ -208,11 +207,14 @@ class Live:
                 "redo": self._state.can_redo,
             }
         )
-        self.tell_lanes({number for number, _ in applied.masks} | set(applied.objects))
+        self.tell_lanes({number for number, _ in (*applied.masks, *applied.prompts)} | set(applied.objects))
 
     def _start_over(self) -> None:
         self._state = self._store.state(self.media.id)
         self.dismiss()
+
+    def _lane(self, number: int) -> dict[str, Any]:
+        return lane(self._state.masks.get(number, {}), self._state.prompts.get(number, {}))
 
     def _objects(self) -> list[dict[str, Any]]:
         return [
