@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import cmath
 import math
 
 import pytest
 import torch
 
-from masklet.model.positions import fourier, fourier_grid, rotary_table, rotate, sine_grid, sine_steps
+from masklet.model.positions import fourier, fourier_grid, sine_grid, sine_steps
 
 CPU = torch.device("cpu")
 
@@ -48,35 +47,3 @@ def test_a_grid_is_the_features_of_cell_centres():
     assert grid.shape == (1, 15, 12)
     centres = torch.tensor([[(x + 0.5) / 5, (y + 0.5) / 3] for y in range(3) for x in range(5)])
     torch.testing.assert_close(grid[0], fourier(centres, matrix))
-
-
-def test_rotation_is_multiplication_of_complex_numbers():
-    height, width, channels = 3, 4, 16
-    tokens = torch.randn(1, height * width, channels)
-    turned = rotate(tokens, rotary_table(height, width, channels, CPU))
-    for cell in (0, 5, 11):
-        for pair in range(channels // 2):
-            place = cell % width if pair < channels // 4 else cell // width
-            rate = 10_000 ** (-4 * (pair % (channels // 4)) / channels)
-            value = complex(*tokens[0, cell, 2 * pair : 2 * pair + 2].tolist()) * cmath.exp(1j * place * rate)
-            expected = torch.tensor([value.real, value.imag])
-            torch.testing.assert_close(turned[0, cell, 2 * pair : 2 * pair + 2], expected, atol=1e-5, rtol=1e-4)
-
-
-def test_rotation_repeats_over_maps_and_keeps_the_dtype():
-    table = rotary_table(2, 3, 8, CPU)
-    maps = torch.randn(2, 3, 6, 8)  # objects, maps, cells, channels
-    together = rotate(maps.flatten(1, 2), table)
-    torch.testing.assert_close(
-        together.unflatten(1, (3, 6)), torch.stack([rotate(maps[:, i], table) for i in range(3)], 1)
-    )
-    assert rotate(maps.bfloat16().flatten(1, 2), table).dtype == torch.bfloat16
-
-
-def test_rotation_depends_on_distance_only():
-    table = rotary_table(8, 8, 32, CPU)
-    q, k = torch.randn(32), torch.randn(32)
-    queries, keys = (rotate(v.expand(1, 64, 32), table)[0] for v in (q, k))
-    a = queries[1 * 8 + 1] @ keys[3 * 8 + 4]
-    b = queries[4 * 8 + 3] @ keys[6 * 8 + 6]
-    torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)

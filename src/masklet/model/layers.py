@@ -42,26 +42,21 @@ Activation = Literal["none", "relu", "gelu"]
 _ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"none": lambda x: x, "relu": F.relu, "gelu": F.gelu}
 
 
-class Linear(nn.Linear):
-    """A linear layer with its activation, and with what is added to it: [.., in] -> [.., out].
+def linear(
+    x: Tensor, weight: Tensor, bias: Tensor, activation: Activation = "none", residual: Tensor | None = None
+) -> Tensor:
+    """`activation(weight x + bias) + residual` of [.., in] -> [.., out].
 
     On a CPU and without gradients all of it is one oneDNN kernel, the one that torch.compile would choose; step by step
     each of them writes and reads the whole output once more.
     """
-
-    def __init__(self, inputs: int, outputs: int, activation: Activation = "none") -> None:
-        super().__init__(inputs, outputs)  # pyright: ignore[reportUnknownMemberType]  (torch leaves `device` untyped)
-        self.activation: Activation = activation
-
-    def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
-        """`activation(W input + b)`, plus a `residual` [.., out] where there is one."""
-        if not _fuses(input, self.weight):
-            y = _ACTIVATIONS[self.activation](F.linear(input, self.weight, self.bias))
-            return y if residual is None else y + residual
-        if residual is None:
-            return torch.ops.mkldnn._linear_pointwise(input, self.weight, self.bias, self.activation, [], "none")
-        assert self.activation == "none"
-        return torch.ops.mkldnn._linear_pointwise.binary(input, residual.contiguous(), self.weight, self.bias, "add")
+    if not _fuses(x, weight):
+        y = _ACTIVATIONS[activation](F.linear(x, weight, bias))
+        return y if residual is None else y + residual
+    if residual is None:
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], "none")
+    assert activation == "none"
+    return torch.ops.mkldnn._linear_pointwise.binary(x, residual.contiguous(), weight, bias, "add")
 
 
 def _fuses(x: Tensor, weight: Tensor) -> bool:
@@ -79,6 +74,17 @@ def _has_onednn(dtype: torch.dtype) -> bool:
     if not torch.backends.mkldnn.is_available():
         return False
     return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+class Linear(nn.Linear):
+    """A linear layer with its activation, and with what is added to it (see `linear`)."""
+
+    def __init__(self, inputs: int, outputs: int, activation: Activation = "none") -> None:
+        super().__init__(inputs, outputs)  # pyright: ignore[reportUnknownMemberType]  (torch leaves `device` untyped)
+        self.activation: Activation = activation
+
+    def forward(self, input: Tensor, residual: Tensor | None = None) -> Tensor:
+        return linear(input, self.weight, self.bias, self.activation, residual)
 
 
 class Mlp(nn.Module):

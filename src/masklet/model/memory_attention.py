@@ -11,32 +11,75 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import ModelConfig
+from masklet.model.layers import Linear, linear
 from masklet.model.memory_readout import MemoryReadout
 from masklet.model.memory_tokens import MemoryTokens
-from masklet.model.positions import rotary_table, rotate, sine_grid
+from masklet.model.narrow import attend
+from masklet.model.positions import quarter_turned, rotary_table, sine_grid
+
+OBJECT_BYTES = 16 << 20
+"""Keys of as many objects at once: what the processor's cache and the allocator keep at hand."""
 
 
-class RotaryAttention(nn.Module):
-    """One-head attention with axial rotary positions: x [O, N, C] over keys and values [O, M, K] -> [O, N, C]."""
+class RotaryLinear(Linear):
+    """A projection whose channels turn with the place of their token: pairs (a, b) by the angles of a table."""
+
+    def rotated(self, x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+        """Tokens [.., R * N, in], R maps of the N places of a `table` -> [.., R * N, C].
+
+        Turning is linear: (a cos - b sin, b cos + a sin) is cos times the projection plus sin times that by weights
+        whose rows are a quarter turn ahead. A second product is far cheaper than shuffling neighbours.
+        """
+        cos, sin = table
+        ahead, bias = quarter_turned(self.weight), quarter_turned(self.bias)
+        # Map by map: one fits into the processor's cache, all of them do not.
+        maps = (x[..., start : start + len(cos), :] for start in range(0, x.shape[-2], len(cos)))
+        turned = [
+            torch.addcmul(linear(one, self.weight, self.bias) * cos, linear(one, ahead, bias), sin) for one in maps
+        ]
+        return torch.cat(turned, dim=-2) if len(turned) > 1 else turned[0]
+
+
+class SelfAttention(nn.Module):
+    """One-head attention of a frame's tokens to each other, with axial rotary positions: [O, N, C] -> [O, N, C]."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.q_proj = RotaryLinear(dim, dim)
+        self.k_proj = RotaryLinear(dim, dim)
+        self.v_proj = Linear(dim, dim)
+        self.out_proj = Linear(dim, dim)
+
+    def forward(self, x: Tensor, table: tuple[Tensor, Tensor], residual: Tensor) -> Tensor:
+        q, k = self.q_proj.rotated(x, table), self.k_proj.rotated(x, table)
+        y = F.scaled_dot_product_attention(q[:, None], k[:, None], self.v_proj(x)[:, None])
+        return self.out_proj(y[:, 0], residual)
+
+
+class MemoryCrossAttention(nn.Module):
+    """One-head attention of a frame's tokens to memory, with axial rotary positions: [O, N, C] -> [O, N, C].
+
+    The values' projection is linear and the weights of a query add up to 1, so that it comes after attention, where
+    there are fewer tokens: P (m W + b) = (P m) W + b. Memories have K channels, a quarter of the model's.
+    """
 
     def __init__(self, dim: int, memory_dim: int) -> None:
         super().__init__()
-        self.q_proj = nn.Linear(dim, dim)
-        self.k_proj = nn.Linear(memory_dim, dim)
-        self.v_proj = nn.Linear(memory_dim, dim)
-        self.out_proj = nn.Linear(dim, dim)
+        self.q_proj = RotaryLinear(dim, dim)
+        self.k_proj = RotaryLinear(memory_dim, dim)
+        self.v_proj = Linear(memory_dim, dim)
+        self.out_proj = Linear(dim, dim)
 
-    def forward(self, x: Tensor, keys: Tensor, values: Tensor, table: tuple[Tensor, Tensor], unrotated: int) -> Tensor:
-        """`unrotated` trailing keys (pointers) have no place in the image and keep their projection."""
-        q = rotate(self.q_proj(x), table)
-        k, v = self.k_proj(keys), self.v_proj(values)
-        placed = k.shape[1] - unrotated
+    def forward(
+        self, x: Tensor, keys: Tensor, memory: MemoryTokens, table: tuple[Tensor, Tensor], residual: Tensor
+    ) -> Tensor:
+        """`keys` [O, M, K] are the memory's values with their positions. Pointers have no place and do not turn."""
+        placed = keys.shape[1] - memory.pointers
+        parts = [self.k_proj(keys[:, placed:])]
         if placed:
-            # Map by map: one fits into the processor's cache, all of them do not.
-            maps = k[:, :placed].split(table[0].shape[0], dim=1)
-            k = torch.cat([*(rotate(one, table) for one in maps), k[:, placed:]], dim=1)
-        y = F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])
-        return self.out_proj(y[:, 0])
+            parts.insert(0, self.k_proj.rotated(keys[:, :placed], table))
+        y = attend(self.q_proj.rotated(x, table), torch.cat(parts, dim=1), memory.values)
+        return self.out_proj(self.v_proj(y), residual)
 
 
 class MemoryAttentionLayer(nn.Module):
@@ -45,21 +88,20 @@ class MemoryAttentionLayer(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         dim = config.d_model
-        self.self_attn = RotaryAttention(dim, dim)
-        self.cross_attn = RotaryAttention(dim, config.memory_dim)
-        self.linear1 = nn.Linear(dim, config.memory_ffn)
-        self.linear2 = nn.Linear(config.memory_ffn, dim)
+        self.self_attn = SelfAttention(dim)
+        self.cross_attn = MemoryCrossAttention(dim, config.memory_dim)
+        self.linear1 = Linear(dim, config.memory_ffn, "relu")
+        self.linear2 = Linear(config.memory_ffn, dim)
         self.norm1 = nn.LayerNorm(dim)
         self.norm2 = nn.LayerNorm(dim)
         self.norm3 = nn.LayerNorm(dim)
 
     def attend_self(self, x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-        y = self.norm1(x)
-        return x + self.self_attn(y, y, y, table, 0)
+        return self.self_attn(self.norm1(x), table, x)
 
     def attend_memory(self, x: Tensor, keys: Tensor, memory: MemoryTokens, table: tuple[Tensor, Tensor]) -> Tensor:
-        x = x + self.cross_attn(self.norm2(x), keys, memory.values, table, memory.pointers)
-        return x + self.linear2(F.relu(self.linear1(self.norm3(x))))
+        x = self.cross_attn(self.norm2(x), keys, memory, table, x)
+        return self.linear2(self.linear1(self.norm3(x)), x)
 
 
 class MemoryAttention(nn.Module):
@@ -73,16 +115,27 @@ class MemoryAttention(nn.Module):
 
     def forward(self, embedding: Tensor, memory: MemoryTokens) -> Tensor:
         channels, height, width = embedding.shape[1:]
-        objects = memory.values.shape[0]
-        table = rotary_table(height, width, channels, embedding.device)
+        objects, count, _ = memory.values.shape
+        table = rotary_table(height, width, channels, embedding.device, embedding.dtype)
         positions = sine_grid(height, width, channels, embedding.device).to(embedding.dtype)
         x = embedding.flatten(2).transpose(1, 2) + 0.1 * positions  # [1 or O, N, C]
-        keys = memory.values + memory.positions
         if self.readout is not None:
             x = x + self.readout(embedding, memory)
-        for layer in self.layers:
+        first = self.layers[0]
+        assert isinstance(first, MemoryAttentionLayer)
+        # Without a read-out nothing knows of the object until here: one frame's work serves all objects.
+        x = first.attend_self(x, table).expand(objects, -1, -1)
+        at_once = max(OBJECT_BYTES // (count * channels * x.element_size()), 1)
+        groups = range(0, objects, at_once)
+        x = torch.cat([self._condition(x[i : i + at_once], memory[i : i + at_once], table) for i in groups])
+        return x.transpose(1, 2).reshape(objects, channels, height, width)
+
+    def _condition(self, x: Tensor, memory: MemoryTokens, table: tuple[Tensor, Tensor]) -> Tensor:
+        """Tokens [O, N, C] after the first self-attention -> the same after all layers."""
+        keys = memory.values + memory.positions
+        for index, layer in enumerate(self.layers):
             assert isinstance(layer, MemoryAttentionLayer)
-            x = layer.attend_self(x, table)
-            # Until here the first layer knows nothing of the object: one frame's work serves all objects.
-            x = layer.attend_memory(x.expand(objects, -1, -1), keys, memory, table)
-        return self.norm(x).transpose(1, 2).reshape(objects, channels, height, width)
+            if index:
+                x = layer.attend_self(x, table)
+            x = layer.attend_memory(x, keys, memory, table)
+        return self.norm(x)

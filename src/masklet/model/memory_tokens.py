@@ -22,3 +22,7 @@ class MemoryTokens:
     positions: Tensor
     times: Tensor
     pointers: int
+
+    def __getitem__(self, objects: slice) -> MemoryTokens:
+        """What some of the objects attend to."""
+        return MemoryTokens(self.values[objects], self.positions[objects], self.times[objects], self.pointers)

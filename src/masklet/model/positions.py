@@ -62,8 +62,10 @@ def fourier_grid(height: int, width: int, matrix: Tensor) -> Tensor:
 
 @lru_cache(maxsize=32)
 @torch.inference_mode(mode=False)
-def rotary_table(height: int, width: int, channels: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of axial rotary angles, each [H*W, C] float32, every angle repeated for its pair of channels.
+def rotary_table(
+    height: int, width: int, channels: int, device: torch.device, dtype: torch.dtype = torch.float32
+) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of axial rotary angles, each [H*W, C], every angle repeated for its pair of channels.
 
     The first half of the channels turns with x, the second with y (RoFormer, extended to two axes).
     """
@@ -73,16 +75,9 @@ def rotary_table(height: int, width: int, channels: int, device: torch.device) -
     x = torch.outer(cell % width, rate)
     y = torch.outer(torch.div(cell, width, rounding_mode="floor"), rate)
     angle = torch.cat((x, y), dim=-1).repeat_interleave(2, dim=-1)
-    return angle.cos(), angle.sin()
+    return angle.cos().to(dtype), angle.sin().to(dtype)
 
 
-def rotate(tokens: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-    """Rotates pairs of channels of [.., R*N, C] tokens by a table of N positions, repeated R times; keeps the dtype.
-
-    Real-valued, so that it exports: (a, b) -> (a cos - b sin, b cos + a sin), in float32.
-    """
-    cos, sin = table
-    cells, channels = cos.shape
-    grouped = tokens.float().reshape(*tokens.shape[:-2], -1, cells, channels)  # [.., R, N, C]
-    turned = torch.stack((-grouped[..., 1::2], grouped[..., 0::2]), dim=-1).flatten(-2)
-    return (grouped * cos + turned * sin).reshape(tokens.shape).to(tokens.dtype)
+def quarter_turned(rows: Tensor) -> Tensor:
+    """Rows (a, b) of each pair -> (-b, a): [C, ..] -> [C, ..]."""
+    return torch.stack((-rows[1::2], rows[0::2]), dim=1).flatten(0, 1)

@@ -1,0 +1,50 @@
+"""Attention whose values are narrower than its keys: PyTorch's fused kernels want both alike.
+
+Legend: O objects, N queries, M keys, C their channels, V channels of the values.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_SCORES_AT_ONCE = 1 << 20
+"""As many scores of float32 stay in the processor's cache."""
+_LANES = 16
+"""Widths that are not a multiple of this slow a product down."""
+
+
+def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """softmax(queries keys^T / sqrt(C)) values: [O, N, C], [O, M, C], [O, M, V <= C] -> [O, N, V].
+
+    In float32 on a CPU the products are what counts: there much narrower values keep their width. Elsewhere the fused
+    kernel is worth the zeros that fill them up.
+    """
+    width, wanted = values.shape[-1], keys.shape[-1]
+    products_count = queries.device.type == "cpu" and queries.dtype == torch.float32 and width <= wanted // 4
+    if products_count and not torch.is_grad_enabled():
+        return torch.stack([_by_keys(*parts) for parts in zip(queries, keys, values, strict=True)])
+    filled = F.pad(values, (0, wanted - width))
+    return F.scaled_dot_product_attention(queries[:, None], keys[:, None], filled[:, None])[:, 0, :, :width]
+
+
+def _by_keys(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """One object: [N, C], [M, C], [M, V] -> [N, V], some keys at a time, with the running maximum of FlashAttention."""
+    count, width = len(queries), values.shape[1]
+    queries = queries * queries.shape[1] ** -0.5
+    # A channel of ones adds the weights up.
+    values = torch.cat((values, torch.ones_like(values[:, :1])), dim=1)
+    values = F.pad(values, (0, -values.shape[1] % _LANES))
+    step = max(_SCORES_AT_ONCE // count, 1)
+    buffer = queries.new_empty(count * min(step, len(keys)))
+    total = queries.new_zeros(count, values.shape[1])
+    top = queries.new_full((count, 1), -torch.inf)
+    for start in range(0, len(keys), step):
+        some = keys[start : start + step]
+        scores = torch.mm(queries, some.T, out=buffer[: count * len(some)].view(count, len(some)))
+        higher = torch.maximum(top, scores.amax(dim=1, keepdim=True))
+        scores.sub_(higher).exp_()
+        total.mul_((top - higher).exp_()).addmm_(scores, values[start : start + step])
+        top = higher
+    return total[:, :width] / total[:, width : width + 1]
