@@ -18,7 +18,8 @@ SAMPLE_GROUP = Group("Samples", sort_key=3)
 HELP = """See training data as the model will see it, and pack it into archives.
 
 A folder is recognised by what is in it: COCO, pictures with masks, SA-1B, SA-V, DAVIS, YouTube-VOS, MOSE, LVOS, clips
-with masks, archives (`masklet data pack`), or `stills/SET/` beside `clips/`, each of which is one of these.
+with masks, archives (`masklet data pack`), or `stills/SET/` beside `clips/`, each of which is one of these. Pictures
+without masks, in any folders, are for `masklet train mae`.
 
 ```
 masklet data show my-clips -o sheet.png
