@@ -113,8 +113,8 @@ def _check_masks(recipe: Recipe, data: Path, collections: Sequence[Collection]) 
     if without and not isinstance(recipe.objective, Mae):
         within = "" if len(collections) == 1 else f" in {', '.join(without)}"
         raise ValueError(
-            f"{data}: pictures without masks{within}, which only the recipe mae learns from; {recipe.name} needs masks, "
-            "for example images/ beside masks/, or a COCO JSON; `masklet data --help` says what is recognised"
+            f"{data}: pictures without masks{within}, which only the recipe mae learns from; {recipe.name} needs "
+            "masks, for example images/ beside masks/, or a COCO JSON; `masklet data --help` says what is recognised"
         )
 
 
