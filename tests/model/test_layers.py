@@ -4,7 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from masklet.model import layers
 from masklet.model.layers import Activation, Linear, Mlp
+
+
+@pytest.fixture(autouse=True)
+def _fuse_small_layers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "_WORTH_FUSING", 0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -39,6 +45,14 @@ def test_gradients_pass_through_activation_and_residual():
     mlp = Mlp((4, 8, 4), "relu").double()
     x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: mlp(x, x), (x,))
+
+
+@torch.inference_mode()
+def test_few_rows_are_the_same(monkeypatch: pytest.MonkeyPatch):
+    layer, x = Linear(8, 8, "gelu"), torch.randn(5, 8)
+    fused = layer(x)
+    monkeypatch.setattr(layers, "_WORTH_FUSING", 1000)
+    torch.testing.assert_close(layer(x), fused)
 
 
 def test_autocast_decides_on_the_type():

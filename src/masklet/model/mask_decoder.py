@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import ModelConfig
-from masklet.model.layers import ChannelNorm, Mlp, small_random
+from masklet.model.layers import ChannelNorm, Linear, Mlp, small_random
 
 MASKS = 4
 
@@ -37,17 +37,17 @@ class Attention(nn.Module):
         super().__init__()
         self.heads = heads
         inner = dim // downsample
-        self.q_proj = nn.Linear(dim, inner)
-        self.k_proj = nn.Linear(dim, inner)
-        self.v_proj = nn.Linear(dim, inner)
-        self.out_proj = nn.Linear(inner, dim)
+        self.q_proj = Linear(dim, inner)
+        self.k_proj = Linear(dim, inner)
+        self.v_proj = Linear(dim, inner)
+        self.out_proj = Linear(inner, dim)
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, residual: Tensor | None = None) -> Tensor:
         q, k, v = (
             t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (self.q_proj(q), self.k_proj(k), self.v_proj(v))
         )
         y = F.scaled_dot_product_attention(q, k, v)  # [O, heads, Tq, D]
-        return self.out_proj(y.transpose(1, 2).flatten(2))
+        return self.out_proj(y.transpose(1, 2).flatten(2), residual)
 
 
 class TwoWayBlock(nn.Module):
@@ -70,12 +70,12 @@ class TwoWayBlock(nn.Module):
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
             q = tokens + token_pos
-            tokens = tokens + self.self_attn(q, q, tokens)
+            tokens = self.self_attn(q, q, tokens, tokens)
         tokens = self.norm1(tokens)
         keys = image + image_pos
-        tokens = self.norm2(tokens + self.token_to_image(tokens + token_pos, keys, image))
-        tokens = self.norm3(tokens + self.mlp(tokens))
-        image = self.norm4(image + self.image_to_token(keys, tokens + token_pos, tokens))
+        tokens = self.norm2(self.token_to_image(tokens + token_pos, keys, image, tokens))
+        tokens = self.norm3(self.mlp(tokens, tokens))
+        image = self.norm4(self.image_to_token(keys, tokens + token_pos, tokens, image))
         return tokens, image
 
 
@@ -92,7 +92,7 @@ class TwoWayTransformer(nn.Module):
         token_pos = tokens
         for layer in self.layers:
             tokens, image = layer(tokens, image, token_pos, image_pos)
-        tokens = tokens + self.final_attn(tokens + token_pos, image + image_pos, image)
+        tokens = self.final_attn(tokens + token_pos, image + image_pos, image, tokens)
         return self.norm_final(tokens), image
 
 
@@ -129,7 +129,9 @@ class MaskDecoder(nn.Module):
         up = F.gelu(self.upscale4(up) + stride4)  # [O, C/8, 4h, 4w]
         mask_tokens = tokens[:, 2 : 2 + MASKS]
         kernels = torch.stack([net(mask_tokens[:, m]) for m, net in enumerate(self.hypernetworks)], dim=1)
-        logits = (kernels @ up.flatten(2)).reshape(objects, MASKS, *up.shape[2:])  # [O, M, 4h, 4w]
+        # Channels are last in memory: products of rows spare a copy of the widest map.
+        logits = up.permute(0, 2, 3, 1).flatten(1, 2) @ kernels.transpose(1, 2)  # [O, 4h * 4w, M]
+        logits = logits.transpose(1, 2).reshape(objects, MASKS, *up.shape[2:])  # [O, M, 4h, 4w]
         return Decoded(
             logits=logits,
             iou=self.iou_head(tokens[:, 1]).sigmoid(),

@@ -6,11 +6,10 @@ Legend: O objects, C model channels, K memory channels, S image side, h w = S / 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import ModelConfig
-from masklet.model.layers import ChannelNorm
+from masklet.model.layers import ChannelNorm, Linear
 
 
 class FuserBlock(nn.Module):
@@ -20,13 +19,13 @@ class FuserBlock(nn.Module):
         super().__init__()
         self.dwconv = nn.Conv2d(dim, dim, 7, padding=3, groups=dim)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
-        self.pwconv1 = nn.Linear(dim, 4 * dim)
-        self.pwconv2 = nn.Linear(4 * dim, dim)
+        self.pwconv1 = Linear(dim, 4 * dim, "gelu")
+        self.pwconv2 = Linear(4 * dim, dim)
         self.gamma = nn.Parameter(torch.full((dim,), 1e-6))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.dwconv(x).permute(0, 2, 3, 1))
-        y = self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))
+        y = self.gamma * self.pwconv2(self.pwconv1(y))
         return x + y.permute(0, 3, 1, 2)
 
 
