@@ -198,6 +198,18 @@ def serve(model: Sam2, clips: Path) -> Serve:
     return start
 
 
+@pytest.fixture(scope="session")
+def running_at() -> Callable[[str, Path], AbstractContextManager[Running]]:
+    """A server that runs elsewhere."""
+
+    @contextmanager
+    def at(url: str, data: Path) -> Iterator[Running]:
+        with httpx.Client(base_url=url, timeout=60) as http:
+            yield Running(url, data, http)
+
+    return at
+
+
 @pytest.fixture
 def server(serve: Serve, tmp_path: Path) -> Iterator[Running]:
     """A server of this test alone."""

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
@@ -25,9 +22,9 @@ from masklet.server.services import Services
 from masklet.server.settings import Settings
 from masklet.server.socket import Page
 from masklet.server.studio import MakeSession, Studio
+from masklet.server.watching import Watch
 from masklet.store import Store
 
-logger = logging.getLogger("masklet.server")
 PAGE = Path(__file__).parent / "page"
 MOST_MESSAGE = 16 * 2**20
 """Bytes of one WebSocket message from a page."""
@@ -88,27 +85,12 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
     _add_live(app)
     _add_page(app)
     app.add_middleware(BodyLimit, most=MOST_PIECE + 2**16)
+    app.add_middleware(Watch, metrics=metrics)
     app.add_middleware(Guard, origins=settings.origins)
     return app
 
 
 def _add_watching(app: FastAPI, metrics: Metrics) -> None:
-    @app.middleware("http")
-    async def count(request: Request, call_next: Any) -> Response:
-        began = time.monotonic()
-        response = await call_next(request)
-        metrics.requests.labels(request.method, str(response.status_code)).inc()
-        logger.info(
-            "request",
-            extra={
-                "method": request.method,
-                "path": request.url.path,
-                "status": response.status_code,
-                "seconds": round(time.monotonic() - began, 4),
-            },
-        )
-        return response
-
     @app.get("/healthz")
     def health() -> dict[str, str]:
         return {"status": "ok"}

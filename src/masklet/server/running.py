@@ -13,11 +13,12 @@ LOOPBACK = "127.0.0.1"
 
 
 def bind(port: int) -> socket.socket:
-    """A socket on the loopback address; port 0: any free one. Raises ValueError where the port is taken."""
+    """A listening socket on the loopback address; port 0: any free one. Raises ValueError where the port is taken."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((LOOPBACK, port))
+        bound.listen(128)  # from now on browsers wait rather than fail
     except OSError as error:
         bound.close()
         raise ValueError(f"cannot listen on port {port}: {(error.strerror or str(error)).lower()}") from None
