@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import Any
 import psutil
 from PIL import Image, ImageDraw
 
+from benchmarks import figures
 from benchmarks.memory_curve import SETTLED, Curve, read
 from masklet.metrics.timing import COMPONENTS
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 COMPONENTS_FILE = RESULTS / "components.json"
+FIGURES_FILE = RESULTS / "figures.json"
 
 
 def curve_file(archive: str) -> Path:
@@ -35,6 +37,12 @@ def store(rows: Sequence[dict[str, Any]]) -> None:
     COMPONENTS_FILE.write_text(json.dumps(list(kept.values()), indent=1) + "\n")
 
 
+def store_figures(found: Mapping[str, float]) -> None:
+    """Keeps the figures that were measured by themselves."""
+    FIGURES_FILE.parent.mkdir(exist_ok=True)
+    FIGURES_FILE.write_text(json.dumps(dict(found), indent=1) + "\n")
+
+
 def write() -> None:
     """Writes RESULTS.md and the picture of the memory curve."""
     curves = {archive: read(curve_file(archive)) for archive in ("off", "on") if curve_file(archive).exists()}
@@ -43,6 +51,8 @@ def write() -> None:
     rows = sorted(_rows(), key=lambda row: (row["model"], row["dtype"] != "fp32", row["objects"]))
     for model in dict.fromkeys(row["model"] for row in rows):
         parts.append(_components_section(model, [row for row in rows if row["model"] == model]))
+    measured: dict[str, float] = json.loads(FIGURES_FILE.read_text()) if FIGURES_FILE.exists() else {}
+    parts.insert(1, figures.section(measured | figures.derived(rows, curves)))
     if curves:
         draw(curves, HERE / "memory_curve.png")
         parts.append(_curve_section(curves))

@@ -59,7 +59,8 @@ class Step:
     masks: np.ndarray
 
 
-def _ours(job: Job) -> tuple[Clock, Iterator[np.ndarray]]:
+def track_ours(job: Job) -> tuple[Clock, Iterator[np.ndarray]]:
+    """Our side of a job in this process: a clock of its components, and the masks [O, 4h, 4w] frame by frame."""
     model = load_model(job.paths[0], device="cpu", dtype=job.dtype)
     clock = Clock(components(model))
     # The peer fills no holes, so neither do we here.
@@ -117,7 +118,7 @@ def _track_peer(peer: Any, job: Job) -> Iterator[np.ndarray]:
         yield (peer(session, frame_idx=frame).pred_masks[:, 0] > 0).numpy()
 
 
-SIDES: dict[str, Callable[[Job], tuple[Clock, Iterator[np.ndarray]]]] = {"masklet": _ours, "transformers": _peer}
+SIDES: dict[str, Callable[[Job], tuple[Clock, Iterator[np.ndarray]]]] = {"masklet": track_ours, "transformers": _peer}
 
 
 class Side:

@@ -27,6 +27,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "HERE", tmp_path)
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     monkeypatch.setattr(report, "COMPONENTS_FILE", tmp_path / "components.json")
+    monkeypatch.setattr(report, "FIGURES_FILE", tmp_path / "figures.json")
     return tmp_path
 
 
