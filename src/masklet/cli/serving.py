@@ -17,7 +17,7 @@ from masklet.model.registry import canonical
 from masklet.model.sam2 import Sam2
 from masklet.server.app import create_app
 from masklet.server.library import Library
-from masklet.server.logs import log_to_stderr
+from masklet.server.logs import logging_to_stderr
 from masklet.server.running import bind, make_server, origins_of
 from masklet.server.settings import Limits, ModelInfo, Settings
 from masklet.server.studio import MakeSession
@@ -47,10 +47,9 @@ def serve(
         raise FileNotFoundError(f"no file or folder at {missing[0]}")
     if device is not None:
         usable_device(device)
-    log_to_stderr()
     folder = make_folder(data or Path(platformdirs.user_data_path("masklet", appauthor=False))).resolve()
     info, load_sessions = _model(model, device, dtype)
-    with bind(port) as bound:
+    with logging_to_stderr(), bind(port) as bound:
         settings = Settings(
             data=folder,
             origins=origins_of(bound),

@@ -13,7 +13,9 @@ LOOPBACK = "127.0.0.1"
 
 
 def bind(port: int) -> socket.socket:
-    """A listening socket on the loopback address; port 0: any free one. Raises ValueError where the port is taken."""
+    """A listening socket on the loopback address; port 0: any free one. Raises ValueError where it is taken."""
+    if not 0 <= port < 2**16:
+        raise ValueError(f"a port is a number in 0..65535, got {port}")
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -1,0 +1,345 @@
+"""The page in a real browser, against a real server: what people do with it, end to end."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from masklet.export.masklet_json import read_masklet_json
+from masklet.masks import Rle
+
+playwright_api: Any = pytest.importorskip(
+    "playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'", exc_type=ImportError
+)
+expect = playwright_api.expect
+
+FRAMES, HEIGHT, WIDTH = 8, 64, 96
+"""Of the clip in conftest.py."""
+ON_SQUARE = (30, 30)
+AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+MARGIN = 16
+"""CSS pixels that the page leaves around a picture that fits the stage."""
+PATIENCE_MS = 60_000
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """A tab with an open editor; places are pixels of the frame."""
+
+    tab: Any
+
+    @property
+    def lane(self) -> Any:
+        return self.tab.locator(".lane").first
+
+    def wait_for(self, words: str) -> None:
+        """Until the first object's lane says so."""
+        expect(self.lane).to_have_attribute("aria-label", re.compile(words))
+
+    def spot(self, x: float, y: float) -> tuple[float, float]:
+        """Where the middle of a pixel of the frame is in the tab."""
+        box = self.tab.locator(".stage").bounding_box()
+        margin = MARGIN if box["width"] >= 500 else 0
+        scale = min((box["width"] - 2 * margin) / WIDTH, (box["height"] - 2 * margin) / HEIGHT)
+        left = box["x"] + (box["width"] - WIDTH * scale) / 2
+        top = box["y"] + (box["height"] - HEIGHT * scale) / 2
+        return left + (x + 0.5) * scale, top + (y + 0.5) * scale
+
+    def click(self, x: float, y: float) -> None:
+        self.tab.mouse.click(*self.spot(x, y))
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        self.tab.mouse.move(*self.spot(*start))
+        self.tab.mouse.down()
+        self.tab.mouse.move(*self.spot(*end), steps=5)
+        self.tab.mouse.up()
+
+    def go_to(self, frame: int) -> None:
+        field = self.tab.get_by_role("textbox", name="Frame", exact=True)
+        field.fill(str(frame))
+        field.press("Enter")
+
+    def picture(self) -> Pixels:
+        """The middles of the frame's pixels as they are on the screen, HxWx3."""
+        # The pointer, its preview and the candidates are not part of the picture.
+        self.tab.mouse.move(2, 2)
+        self.tab.wait_for_timeout(300)
+        shot = np.asarray(Image.open(io.BytesIO(self.tab.screenshot())).convert("RGB"))
+        rows = [round(self.spot(0, y)[1]) for y in range(HEIGHT)]
+        columns = [round(self.spot(x, 0)[0]) for x in range(WIDTH)]
+        return shot[np.ix_(rows, columns)]
+
+
+Open = Callable[..., Editor]
+
+
+def launch(playwright: Any, *more: str) -> Any:
+    """Debian's chromium, or the browser that playwright has installed."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    try:
+        return playwright.chromium.launch(executable_path=program, args=[*QUIET, *more])
+    except playwright_api.Error as error:
+        first = str(error).strip().splitlines()[0]
+        pytest.skip(f"needs a browser: apt-get install chromium, or playwright install chromium ({first})")
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Any]:
+    with playwright_api.sync_playwright() as started:
+        expect.set_options(timeout=PATIENCE_MS)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Any) -> Iterator[Any]:
+    found = launch(playwright)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def new_tab(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens tabs; whatever they complain about fails the test."""
+    complaints: list[str] = []
+    contexts: list[Any] = []
+
+    def note(message: Any) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    def make(browser: Any = browser, **options: Any) -> Any:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("console", note)
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        return tab
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def open_editor(server: Any, new_tab: Callable[..., Any]) -> Open:
+    """Opens the clip from the gallery in a new tab."""
+
+    def make(**options: Any) -> Editor:
+        server.media()
+        tab = new_tab(**options)
+        tab.goto(f"{server.url}/")
+        tab.get_by_role("link", name="square.mp4").click()
+        expect(tab.locator(".connection.open")).to_be_attached()
+        expect(tab.locator(".stage[data-layer]")).to_be_attached()
+        tab.wait_for_load_state("networkidle")
+        return Editor(tab)
+
+    return make
+
+
+def stored(server: Any) -> dict[tuple[int, int], bytes]:
+    """The server's masks by object and frame."""
+    with server.page(server.media()) as page:
+        return page.shown()
+
+
+def decode(counts: bytes) -> NDArray[np.bool_]:
+    return Rle(HEIGHT, WIDTH, counts).decode()
+
+
+def clear_of(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels that no edge of the mask, no mark of the click and no control of the page is near to."""
+    kernel = np.ones((5, 5), np.uint8)
+    edge = cv2.dilate(mask.astype(np.uint8), kernel) != cv2.erode(mask.astype(np.uint8), kernel)
+    clear = ~edge
+    x, y = ON_SQUARE
+    clear[y - 4 : y + 5, x - 4 : x + 5] = False
+    clear[:12], clear[-12:] = False, False
+    return clear
+
+
+def test_open_click_track_correct_undo_export(server: Any, open_editor: Open, tmp_path: Path) -> None:
+    editor = open_editor()
+    tab = editor.tab
+    before = editor.picture()
+
+    editor.click(*ON_SQUARE)
+    editor.wait_for("prompted in frames 0")
+    tab.keyboard.press("Escape")
+    mask = decode(stored(server)[1, 0])
+    x, y = ON_SQUARE
+    assert mask[y, x], "the mask is where the click was"
+    changed = np.abs(editor.picture().astype(int) - before).max(axis=2) > 12
+    clear = clear_of(mask)
+    assert (mask & clear).any()
+    assert (~mask & clear).any()
+    assert np.array_equal(changed[clear], mask[clear]), "the screen shows this mask, and nothing else"
+
+    tab.keyboard.press("t")
+    expect(tab.get_by_text("Tracking is done")).to_be_attached()
+    tracked = stored(server)
+    assert set(tracked) == {(1, frame) for frame in range(FRAMES)}
+
+    editor.go_to(5)
+    inside = np.argwhere(decode(tracked[1, 5]))
+    row, column = (int(value) for value in inside[len(inside) // 2])
+    tab.keyboard.press("e")
+    editor.drag((column - 1, row), (column + 1, row))
+    editor.wait_for("edited in frames 5")
+    corrected = stored(server)
+    assert not decode(corrected[1, 5])[row, column]
+    assert {key for key in tracked if tracked[key] != corrected[key]} == {(1, 5)}
+
+    tab.keyboard.press("Control+z")
+    expect(editor.lane).not_to_have_attribute("aria-label", re.compile("edited"))
+    assert stored(server) == tracked
+    tab.keyboard.press("Control+Shift+z")
+    editor.wait_for("edited in frames 5")
+
+    tab.get_by_role("button", name="Export").click()
+    with tab.expect_download() as download:
+        tab.get_by_role("dialog").get_by_role("button", name="Export", exact=True).click()
+    download.value.save_as(tmp_path / "masklet.json")
+    (masklet,) = read_masklet_json(tmp_path / "masklet.json").masklets
+    assert {(1, frame): masklet[frame].rle.counts for frame in masklet.frames} == corrected
+
+
+def test_a_reload_in_the_middle_loses_nothing(open_editor: Open) -> None:
+    editor = open_editor()
+    editor.click(*ON_SQUARE)
+    editor.wait_for("prompted in frames 0")
+    editor.tab.keyboard.press("Escape")
+    before = editor.picture()
+    editor.go_to(3)
+    expect(editor.tab).to_have_url(re.compile("frame=3"))
+    editor.tab.reload()
+    editor.wait_for("prompted in frames 0")
+    expect(editor.tab.get_by_role("textbox", name="Frame", exact=True)).to_have_value("3")
+    editor.go_to(0)
+    editor.tab.wait_for_load_state("networkidle")
+    difference = np.abs(editor.picture().astype(int) - before)[12:-12]
+    assert difference.max() < 12, "picture, mask and the click's mark are as before"
+
+
+def test_two_tabs_show_the_same(open_editor: Open) -> None:
+    one, two = open_editor(), open_editor()
+    one.click(*ON_SQUARE)
+    two.wait_for("prompted in frames 0")
+    two.tab.get_by_role("button", name="More about Object 1").click()
+    two.tab.get_by_role("menuitem", name="Rename").click()
+    two.tab.get_by_role("textbox", name="Name of Object 1").fill("Square")
+    two.tab.keyboard.press("Enter")
+    one.wait_for("^Square: ")
+    two.tab.keyboard.press("Control+z")
+    two.tab.keyboard.press("Control+z")
+    one.wait_for("^Object 1: no masks yet")
+
+
+def test_the_keyboard_alone_is_enough(server: Any, open_editor: Open) -> None:
+    editor = open_editor()
+    keyboard = editor.tab.keyboard
+    keyboard.press("x")
+    for _ in range(12):
+        keyboard.press("ArrowLeft")
+    keyboard.press("Enter")
+    editor.wait_for("prompted in frames 0")
+    ((x, y),) = prompts(server)["0"]["points"]
+    assert x < WIDTH / 2 - 5
+    assert y == HEIGHT / 2
+    keyboard.press("x")
+    keyboard.press("ArrowRight")
+    expect(editor.tab.get_by_role("slider", name="Frame")).to_have_attribute("aria-valuenow", "1")
+    keyboard.press("?")
+    expect(editor.tab.get_by_role("dialog", name="Keyboard and mouse")).to_be_visible()
+    keyboard.press("Escape")
+    expect(editor.tab.get_by_role("dialog")).to_have_count(0)
+
+
+def prompts(server: Any) -> dict[str, Any]:
+    with server.page(server.media()) as page:
+        return page.hello["lanes"]["1"]["prompts"]
+
+
+def test_a_narrow_touch_screen(server: Any, open_editor: Open) -> None:
+    editor = open_editor(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
+    editor.tab.touchscreen.tap(*editor.spot(*ON_SQUARE))
+    editor.wait_for("prompted in frames 0")
+    ((x, y),) = prompts(server)["0"]["points"]
+    assert abs(x - ON_SQUARE[0] - 0.5) < 1
+    assert abs(y - ON_SQUARE[1] - 0.5) < 1
+    assert editor.tab.evaluate("document.documentElement.scrollWidth") == 360
+    for button in editor.tab.get_by_role("toolbar").get_by_role("button").all():
+        box = button.bounding_box()
+        assert box is None or box["x"] + box["width"] <= 360, button.get_attribute("aria-label")
+
+
+def test_the_mask_layer_without_webgl(playwright: Any, open_editor: Open, server: Any) -> None:
+    plain = launch(playwright, "--disable-3d-apis")
+    editor = open_editor(browser=plain)
+    assert editor.tab.locator(".stage").get_attribute("data-layer") == "2d"
+    before = editor.picture()
+    editor.click(*ON_SQUARE)
+    editor.wait_for("prompted in frames 0")
+    editor.tab.keyboard.press("Escape")
+    mask = decode(stored(server)[1, 0])
+    changed = np.abs(editor.picture().astype(int) - before).max(axis=2) > 12
+    clear = clear_of(mask)
+    assert np.array_equal(changed[clear], mask[clear])
+    editor.tab.context.close()
+    plain.close()
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm ci in web/")
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_no_violation(scheme: str, server: Any, open_editor: Open) -> None:
+    editor = open_editor(color_scheme=scheme, reduced_motion="reduce")
+    tab = editor.tab
+
+    def check(place: str) -> None:
+        tab.evaluate(AXE.read_text(encoding="utf-8"))
+        result = tab.evaluate("axe.run()")
+        found = [f"{rule['id']}: {node['html'][:200]}" for rule in result["violations"] for node in rule["nodes"]]
+        assert found == [], place
+
+    editor.click(*ON_SQUARE)
+    expect(tab.get_by_role("toolbar", name="What the click means")).to_be_visible()
+    check("editor with candidates")
+    tab.keyboard.press("p")
+    tab.get_by_role("button", name="Export").click()
+    check("export")
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("?")
+    check("help")
+    tab.keyboard.press("Escape")
+    tab.get_by_role("button", name="More about Object 1").click()
+    check("menu")
+    tab.goto(f"{server.url}/")
+    expect(tab.get_by_role("link", name="square.mp4")).to_be_visible()
+    check("gallery")
+    tab.get_by_role("button", name="Open a file").click()
+    expect(tab.get_by_role("button", name=re.compile("square.mp4 "))).to_be_visible()
+    check("files")
