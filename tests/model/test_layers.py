@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from masklet.model import layers
-from masklet.model.layers import Activation, Linear, Mlp
+from masklet.model.layers import Activation, Kept, Linear, Mlp
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +61,59 @@ def test_autocast_decides_on_the_type():
     layer, x = Linear(8, 8), torch.randn(2, 8)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16
+
+
+class Doubled:
+    """Twice a weight, kept; counts how often it was made."""
+
+    def __init__(self) -> None:
+        self.weight = torch.nn.Parameter(torch.ones(3))
+        self.kept = Kept()
+        self.made = 0
+
+    def __call__(self) -> torch.Tensor:
+        return self.kept.get(self._make, self.weight)
+
+    def _make(self) -> torch.Tensor:
+        self.made += 1
+        return 2 * self.weight
+
+
+def test_what_is_made_from_weights_is_kept_until_they_change():
+    doubled = Doubled()
+    with torch.inference_mode():
+        assert doubled() is doubled()
+    with torch.no_grad():
+        doubled.weight.add_(1)
+        assert doubled().tolist() == [4, 4, 4]
+        doubled.weight.data = torch.full((3,), 5.0)
+        assert doubled().tolist() == [10, 10, 10]
+        doubled.weight.data = doubled.weight.data.to(torch.bfloat16)
+        assert doubled().dtype == torch.bfloat16
+    assert doubled.made == 4
+
+
+def test_with_gradients_nothing_is_kept():
+    doubled = Doubled()
+    with torch.no_grad():
+        doubled()
+    doubled().sum().backward()
+    assert doubled.weight.grad is not None
+    assert doubled.made == 2
+
+
+def test_a_copy_keeps_nothing():
+    doubled = Doubled()
+    with torch.inference_mode():
+        doubled()
+    other = copy.deepcopy(doubled)
+    with torch.no_grad():
+        other.weight.fill_(7)
+        assert other().tolist() == [14, 14, 14]
+        assert doubled().tolist() == [2, 2, 2]
+
+
+def test_another_shape_is_made_anew():
+    kept, weight = Kept(), torch.ones(1)
+    with torch.no_grad():
+        assert [len(kept.get(lambda n=n: weight.expand(n), weight, shape=(n,))) for n in (2, 3, 2)] == [2, 3, 2]

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import HieraConfig
-from masklet.model.layers import Linear, Mlp
+from masklet.model.layers import Kept, Linear, Mlp
 
 BAND_BYTES = 8 << 20
 """Largest intermediate of a windowed block: what stays in the cache is neither written to memory nor faulted in."""
@@ -127,6 +127,7 @@ class Hiera(nn.Module):
         self.patch_embed = nn.Conv2d(3, dim, 7, stride=4, padding=3)
         self.pos_embed = nn.Parameter(torch.zeros(1, dim, config.background_size, config.background_size))
         self.pos_embed_window = nn.Parameter(torch.zeros(1, dim, config.windows[0], config.windows[0]))
+        self._positions = Kept()
         self.ends = tuple(sum(config.depths[: i + 1]) - 1 for i in range(4))
         blocks: list[HieraBlock] = []
         stage = 0
@@ -144,6 +145,10 @@ class Hiera(nn.Module):
 
     def positions(self, height: int, width: int) -> Tensor:
         """Absolute position embedding of a stride-4 grid, [1, H, W, C]: a resized background plus tiled windows."""
+        weights = self.pos_embed, self.pos_embed_window
+        return self._positions.get(lambda: self._make_positions(height, width), *weights, shape=(height, width))
+
+    def _make_positions(self, height: int, width: int) -> Tensor:
         coarse, tile = (embedding.permute(0, 2, 3, 1) for embedding in (self.pos_embed, self.pos_embed_window))
         channels, side = tile.shape[-1], tile.shape[1]
         rows, columns = (_bicubic(n, coarse.shape[1], coarse.dtype, coarse.device) for n in (height, width))

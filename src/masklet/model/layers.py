@@ -107,3 +107,36 @@ class Mlp(nn.Module):
         for layer in hidden:
             x = layer(x)
         return last(x, residual)
+
+
+class Kept:
+    """A tensor that is made from weights, kept until one of them changes. With gradients it is always made anew.
+
+    Example
+    -------
+    >>> weight, kept = torch.ones(2), Kept()
+    >>> with torch.no_grad():
+    ...     double = [kept.get(lambda: 2 * weight, weight) for _ in range(2)]
+    >>> double[0] is double[1]
+    True
+    """
+
+    def __init__(self) -> None:
+        # One tuple, so that threads that share a model see a value with its own stamp. The weights are held, for their
+        # addresses to stay theirs.
+        self._kept: tuple[object, Tensor, list[Tensor]] | None = None
+
+    def get(self, make: Callable[[], Tensor], *weights: Tensor, shape: tuple[int, ...] = ()) -> Tensor:
+        """What `make()` returns, which depends on nothing but `weights` and `shape`."""
+        traced = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        if traced or any(weight.is_inference() for weight in weights):  # such tensors do not count their changes
+            return make()
+        stamp = (shape, *((weight.data_ptr(), weight._version, weight.dtype) for weight in weights))
+        kept = self._kept
+        if kept is None or kept[0] != stamp:
+            kept = self._kept = (stamp, make(), [weight.detach() for weight in weights])
+        return kept[1]
+
+    def __reduce__(self) -> tuple[type[Kept], tuple[()]]:
+        """Copies start empty."""
+        return Kept, ()

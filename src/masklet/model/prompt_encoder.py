@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import ModelConfig
-from masklet.model.layers import ChannelNorm, small_random
+from masklet.model.layers import ChannelNorm, Kept, small_random
 from masklet.model.positions import fourier, fourier_grid
 
 NEGATIVE, POSITIVE, BOX_START, BOX_END = 0, 1, 2, 3
@@ -45,6 +45,7 @@ class PromptEncoder(nn.Module):
         dim = config.d_model
         self.image_size = config.image_size
         self.grid = config.grid
+        self._positions = Kept()
         self.register_buffer("frequencies", small_random(2, dim // 2, scale=1.0))
         self.label_embeddings = nn.Parameter(small_random(4, dim))
         self.not_a_point = nn.Parameter(small_random(1, dim))
@@ -66,7 +67,9 @@ class PromptEncoder(nn.Module):
 
     def positions(self) -> Tensor:
         """Encoding of the stride-16 grid, [1, N, C] float32; the same for every frame."""
-        return fourier_grid(self.grid, self.grid, self.frequencies)
+        return self._positions.get(
+            lambda: fourier_grid(self.grid, self.grid, self.frequencies), self.frequencies, shape=(self.grid,)
+        )
 
     def sparse(self, points: Points) -> Tensor:
         """Tokens [O, P + 1, C]; the last one is a padding point, as the published model always appends."""
