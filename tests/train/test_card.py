@@ -28,7 +28,10 @@ FACTS = CardFacts(
 
 @pytest.fixture
 def history() -> History:
-    plan = override(nano(), ["stages.0.steps=3", "stages.1.steps=1", "start=nano"])
+    rates = ["optimiser.rate=6e-4", "optimiser.trunk_rate=8e-5"]
+    stage = ["size=256", "clips=3", "length=5", "stills=6", "clip_share=0.75"]
+    changes = [*rates, *(f"stages.0.{change}" for change in stage), "stages.0.steps=3", "stages.1.steps=1"]
+    plan = override(nano(), [*changes, "start=nano"])
     history = History(replace(plan, validation=Validation(every=2)))
     for number in (1, 2, 3, 4):
         history.step({"step": number, "samples": 4, "seconds": 45.0, "loss": 1.0})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -73,7 +74,8 @@ def test_parts_are_chosen_by_the_names_of_their_classes() -> None:
     assert override(recipe, ["objective=Distill", "objective.teacher=nano"]).objective == Distill(teacher="nano")
     assert override(recipe, ["optimiser.lora=None"]).optimiser.lora is None
     # A part that is there already keeps what it has.
-    assert override(plan(), ["schedule=Level", "schedule.warm_up=7"]).schedule == Level(warm_up=7, cool_down=350)
+    kept = replace(plan(), schedule=Level(warm_up=1, cool_down=350))
+    assert override(kept, ["schedule=Level", "schedule.warm_up=7"]).schedule == Level(warm_up=7, cool_down=350)
 
 
 def test_a_star_means_each_and_the_later_change_counts() -> None:

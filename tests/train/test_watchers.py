@@ -20,7 +20,7 @@ from masklet.train.wording import axis_percent, duration, loss_text, percent, ra
 
 @pytest.fixture
 def recipe() -> Recipe:
-    plan = override(nano(), ["stages.0.steps=3", "stages.1.steps=1", "schedule=Cosine"])
+    plan = override(nano(), ["stages.0.steps=3", "stages.1.steps=1", "schedule=Cosine", "optimiser.rate=6e-4"])
     return replace(plan, validation=Validation(every=2))
 
 
