@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -165,6 +166,16 @@ def test_an_upload_comes_in_pieces_and_goes_on_where_it_stopped(server, clips: P
     assert [file.read_bytes() for file in kept] == [data]
     server.http.delete(f"/api/media/{item['id']}")
     assert list((server.data / "uploads").iterdir()) == []
+
+
+def test_uploads_that_nobody_goes_on_with_are_removed_after_a_day(server) -> None:
+    old = server.http.post("/api/uploads", json={"name": "old", "size": 5}).json()["id"]
+    new = server.http.post("/api/uploads", json={"name": "new", "size": 5}).json()["id"]
+    yesterday = time.time() - 25 * 3600
+    os.utime(server.data / "uploads" / f"{old}.part", (yesterday, yesterday))
+    server.http.post("/api/uploads", json={"name": "newest", "size": 5})
+    assert server.http.get(f"/api/uploads/{old}").status_code == 404
+    assert server.http.get(f"/api/uploads/{new}").status_code == 200
 
 
 def test_an_upload_is_judged_by_its_content(server) -> None:

@@ -17,8 +17,10 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 
 from masklet.masks import FrameMask
+from masklet.model.sam2 import Sam2
 from masklet.server.settings import Limits
 from masklet.server.studio import MakeSession
+from masklet.session import VideoSession
 from masklet.store import Change, MaskRecord, ObjectRecord, Store
 
 SQUARE = [30.0, 30.0]
@@ -96,6 +98,31 @@ def test_after_a_restart_corrections_and_tracking_go_on_from_the_stored_prompts(
                 for step in group:
                     step(page)
     assert results[0] == results[1]
+
+
+def test_after_a_restart_a_correction_still_starts_from_the_mask_that_is_there(
+    serve, model: Sam2, clips: Path, tmp_path: Path
+) -> None:
+    """A click beside the object says nothing alone: the tracked mask that it corrects has to be known."""
+    with serve(tmp_path) as server, server.page(server.media()) as page:
+        page.do("object-add")
+        click(page, 0, SQUARE)
+        page.do("track", direction="forward", start=0)
+        page.finished()
+        tracked = page.masks[-4].mask
+    with VideoSession(model, clips / "square.mp4") as session:
+        session.prompt(0, 1, points=[SQUARE])
+        session.prompt(tracked.frame, 1, mask=tracked.rle.decode())
+        result = session.prompt(tracked.frame, 1, points=[(60, 40)], labels=[0])
+        expected = result.objects[1].frame_mask(tracked.frame).rle
+    with serve(tmp_path) as server, server.page(server.media()) as page:
+        before = page.shown()
+        page.do("prompt", frame=tracked.frame, object=1, points=[[60, 40]], labels=[0])
+        assert page.masks[-1].mask.rle == expected
+        page.do("undo")
+        assert page.shown() == before
+        page.do("redo")
+        assert page.shown()[1, tracked.frame] == expected.counts
 
 
 def test_a_session_that_nobody_has_open_is_closed_and_comes_back(serve, tmp_path: Path) -> None:

@@ -54,6 +54,10 @@ def install(app: FastAPI) -> None:
         status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
         return _answer(status, str(error))
 
+    async def no_room(request: Request, error: Exception) -> JSONResponse:
+        logger.error("a file could not be read or written", exc_info=error, extra={"path": request.url.path})
+        return _answer(503, (cast("OSError", error).strerror or "a file could not be read or written").lower())
+
     async def failed(request: Request, error: Exception) -> JSONResponse:
         logger.error("a request failed", exc_info=error, extra={"path": request.url.path})
         return _answer(500, "internal error")
@@ -62,6 +66,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     for kind in _STATUS:
         app.add_exception_handler(kind, refused)
+    app.add_exception_handler(OSError, no_room)
     app.add_exception_handler(Exception, failed)
 
 

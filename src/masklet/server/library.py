@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from masklet.store import Media, Store
 MOST_PIECE = 8 * 2**20
 """Bytes of an upload that come in one request."""
 _MOST_UNFINISHED = 64
+_STALE_SECONDS = 24 * 3600
 
 
 class TooLarge(ValueError):
@@ -90,6 +92,7 @@ class Library:
         if size > self._limits.upload_bytes:
             raise TooLarge(f"an upload may have {self._limits.upload_bytes} bytes, this one has {size}")
         with self._lock:
+            self._remove_stale()
             if len(list(self._folder.glob("*.json"))) >= _MOST_UNFINISHED:
                 raise Unfit(f"{_MOST_UNFINISHED} uploads are unfinished: finish one of them first")
             upload = Upload(id=secrets.token_hex(12), name=Path(name).name or "upload", size=size, offset=0)
@@ -130,6 +133,8 @@ class Library:
         try:
             kept = part.rename(part.with_suffix(_sniffed(part)))
             found = probe_apart(kept, self._limits)
+        except FileNotFoundError:
+            raise OutOfStep("the upload is being finished already") from None
         except Unfit as error:
             kept.unlink(missing_ok=True)
             self._note(upload.id).unlink(missing_ok=True)
@@ -146,6 +151,14 @@ class Library:
         )
         self._note(upload.id).unlink(missing_ok=True)
         return media
+
+    def _remove_stale(self) -> None:
+        """Uploads that nobody went on with for a day."""
+        for note in self._folder.glob("*.json"):
+            part = self._part(note.stem)
+            if not part.exists() or time.time() - part.stat().st_mtime > _STALE_SECONDS:
+                part.unlink(missing_ok=True)
+                note.unlink(missing_ok=True)
 
     def _part(self, upload_id: str) -> Path:
         return self._folder / f"{upload_id}.part"

@@ -27,13 +27,19 @@ class Live:
         What is worked on, and where it is kept.
     author
         Who makes the edits.
+
+    Attributes
+    ----------
+    lock
+        Held around every change of the state; to be held by whoever decides by the state what to change, outside of
+        the worker's thread.
     """
 
     def __init__(self, media: Media, store: Store, author: str) -> None:
         self.media = media
         self._store = store
         self._author = author
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._state = store.state(media.id)
         self._sequence = 0
         self._outboxes: list[Outbox] = []
@@ -49,7 +55,7 @@ class Live:
 
     def join(self, outbox: Outbox) -> None:
         """A page comes: its first message is the whole state, then it gets every change."""
-        with self._lock:
+        with self.lock:
             self._sequence += 1
             state = self._state
             hello = {
@@ -66,26 +72,26 @@ class Live:
             outbox.post(_text(hello))
 
     def leave(self, outbox: Outbox) -> None:
-        with self._lock:
+        with self.lock:
             self._outboxes.remove(outbox)
             self.left = time.monotonic()
 
     def dismiss(self) -> None:
         """Sends every page away; those that come back begin anew."""
-        with self._lock:
+        with self.lock:
             for outbox in self._outboxes:
                 outbox.dismiss()
 
     def tell(self, message: Mapping[str, Any]) -> None:
         """Sends a message that changes no state."""
-        with self._lock:
+        with self.lock:
             text = _text(message)
             for outbox in self._outboxes:
                 outbox.post(text)
 
     def send_masks(self, outbox: Outbox, wanted: Sequence[tuple[int, int]]) -> None:
         """Sends one page the stored masks of some objects and frames, as far as there are any."""
-        with self._lock:
+        with self.lock:
             self._post_masks([outbox], wanted)
 
     # -- state --------------------------------------------------------------------------------------------------------
@@ -101,7 +107,7 @@ class Live:
 
     def stored(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Objects and frames that have a mask among frames `start` .. `stop` - 1, by frame."""
-        with self._lock:
+        with self.lock:
             found = [
                 (frame, number)
                 for number, masks in self._state.masks.items()
@@ -135,7 +141,7 @@ class Live:
 
     def commit(self, kind: str, payload: Mapping[str, Any], change: Change) -> Applied:
         """Stores an edit, then tells every page. Raises ValueError where the media was changed elsewhere."""
-        with self._lock:
+        with self.lock:
             try:
                 applied = self._store.append(
                     self.media.id, self._state.head, kind=kind, author=self._author, payload=payload, change=change
@@ -156,7 +162,7 @@ class Live:
 
     def add_masks(self, revision: int, records: Sequence[MaskRecord]) -> None:
         """Stores masks of a tracking run, then sends them."""
-        with self._lock:
+        with self.lock:
             entries = self._store.add_masks(self.media.id, revision, records)
             for (number, frame), entry in entries.items():
                 assert entry is not None
@@ -167,7 +173,7 @@ class Live:
     def tell_lanes(self, numbers: Iterable[int]) -> float:
         """Sends the lanes of some objects, null for those that are gone; returns how long it took in seconds."""
         began = time.monotonic()
-        with self._lock:
+        with self.lock:
             lanes = {
                 str(number): self._lane(number) if number in self._state.objects else None for number in sorted(numbers)
             }
@@ -176,7 +182,7 @@ class Live:
         return time.monotonic() - began
 
     def _swap(self, move: Any, nothing: str) -> Applied:
-        with self._lock:
+        with self.lock:
             try:
                 applied: Applied | None = move(self.media.id, self._state.head)
             except Conflict:

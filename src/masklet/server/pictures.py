@@ -23,8 +23,9 @@ def frame_jpeg(clip: Clip, frame: int, height: int | None) -> bytes:
     return _encoded(_shrunk(clip[frame], height), 90)
 
 
-def strip_jpeg(clip: Clip, count: int, height: int, kept: Path) -> bytes:
-    """`count` frames spread evenly from the first to the last, side by side; kept in a file for the next time."""
+def strip_jpeg(clip: Clip, count: int, height: int, folder: Path, media_id: str) -> bytes:
+    """`count` frames spread evenly from the first to the last, side by side; kept in the folder for the next time."""
+    kept = folder / f"{media_id}-{count}-{height}.jpg"
     if kept.is_file():
         return kept.read_bytes()
     chosen = np.linspace(0, len(clip) - 1, count).round().astype(int).tolist()
@@ -32,6 +33,12 @@ def strip_jpeg(clip: Clip, count: int, height: int, kept: Path) -> bytes:
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(kept, data)
     return data
+
+
+def forget_strips(folder: Path, media_id: str) -> None:
+    """Removes what `strip_jpeg` kept of a media."""
+    for kept in folder.glob(f"{media_id}-*.jpg"):
+        kept.unlink(missing_ok=True)
 
 
 def _shrunk(picture: Frame, height: int | None) -> Frame:

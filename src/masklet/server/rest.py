@@ -15,7 +15,7 @@ from masklet.server.errors import Refused
 from masklet.server.exports import Export, ExportName
 from masklet.server.library import MOST_PIECE, Upload
 from masklet.server.live import describe_media
-from masklet.server.pictures import MOST_HEIGHT, MOST_STRIP, frame_jpeg, strip_jpeg
+from masklet.server.pictures import MOST_HEIGHT, MOST_STRIP, forget_strips, frame_jpeg, strip_jpeg
 from masklet.server.services import Services
 from masklet.store import Media
 
@@ -154,6 +154,7 @@ async def delete_media(media: ChosenMedia, parts: Parts) -> Response:
     """Deletes a media with all its edits; the file stays unless it was uploaded."""
     await parts.studio.forget(media.id)
     await asyncio.to_thread(parts.library.delete, media)
+    await asyncio.to_thread(forget_strips, parts.settings.data / "strips", media.id)
     return Response(status_code=204)
 
 
@@ -195,8 +196,8 @@ def get_strip(
     mark = f'"{media.id}-strip-{count}-{height}"'
     if _has(request, mark):
         return _unchanged(mark)
-    kept = parts.settings.data / "strips" / f"{media.id}-{count}-{height}.jpg"
-    return _jpeg(strip_jpeg(parts.studio.clips.get(media), count, height, kept), mark)
+    folder = parts.settings.data / "strips"
+    return _jpeg(strip_jpeg(parts.studio.clips.get(media), count, height, folder, media.id), mark)
 
 
 # -- uploads ----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -72,7 +71,6 @@ class Workbench:
         self._job: Job | None = None
         self._cursor = 0
         self._ahead: Future[None] | None = None
-        self._lock = threading.Lock()
 
     @property
     def busy(self) -> bool:
@@ -82,7 +80,7 @@ class Workbench:
     # -- objects ------------------------------------------------------------------------------------------------------
 
     def add_object(self, command: ObjectAdd) -> dict[str, Any]:
-        with self._lock:
+        with self.live.lock:
             number = self.live.next_object()
             red, green, blue = object_colour(number)
             record = ObjectRecord(
@@ -99,7 +97,7 @@ class Workbench:
             raise ValueError("expected a name, colour, hidden or locked to change, got none")
         if "colour" in fields:
             fields["colour"] = fields["colour"].lower()
-        with self._lock:
+        with self.live.lock:
             record = replace(self.live.object(command.object), **fields)
             self.live.commit("object-change", {"object": command.object, **fields}, Change(objects=(record,)))
         return {}
@@ -162,6 +160,8 @@ class Workbench:
             changes = 2
         elif earlier is not None and not is_drawn(earlier):
             prompt = _added(Prompt.from_json(dict(earlier)), prompt)
+        elif earlier is None and not command.fresh:
+            changes += self._remind(session, command.object, command.frame)
         result = point_at(session, command.frame, command.object, prompt)
         found = result.objects[command.object].frame_mask(command.frame)
         self._commit_prompt("prompt", command, found, prompt.to_json(), changes=changes)
@@ -371,6 +371,17 @@ class Workbench:
         if prompt is None or not _ambiguous(prompt):
             raise ValueError(f"object {command.object} has no single click on frame {command.frame} to choose for")
         return candidates(self._model.ready(self.live.state), command.frame, points=prompt.points, labels=prompt.labels)
+
+    def _remind(self, session: VideoSession, number: int, frame: int) -> int:
+        """Tells a session that was made anew of a tracked mask that is to be corrected; how many changes that made."""
+        entry = self.live.state.masks.get(number, {}).get(frame)
+        if entry is None or number in session.result(frame).objects:
+            return 0
+        stored = self.live.read(entry)
+        if not stored:
+            return 0
+        session.prompt(frame, number, mask=stored.decode())
+        return 1
 
     def _take_mask(self, kind: str, command: MaskCommand | Choose, mask: FrameMask, stored: Mapping[str, Any]) -> None:
         number, frame = command.object, command.frame

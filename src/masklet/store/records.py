@@ -134,13 +134,10 @@ class State:
     masks: dict[int, dict[int, MaskEntry]] = field(default_factory=dict)
 
     def apply(self, applied: Applied) -> None:
-        """Follows an edit, an undo or a redo."""
+        """Follows an edit, an undo or a redo; `objects` is replaced, for threads that go through the old one."""
         self.head, self.can_undo, self.can_redo = applied.head, applied.can_undo, applied.can_redo
-        for number, record in applied.objects.items():
-            if record is None or not record.present:
-                self.objects.pop(number, None)
-            else:
-                self.objects[number] = record
+        after = self.objects | dict(applied.objects)
+        self.objects = {number: record for number, record in after.items() if record is not None and record.present}
         _follow(self.prompts, applied.prompts)
         _follow(self.masks, applied.masks)
 
