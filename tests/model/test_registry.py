@@ -106,6 +106,14 @@ def test_an_installation_without_its_weights(monkeypatch: pytest.MonkeyPatch, tm
         load_model("nano")
 
 
+@pytest.mark.parametrize("name", ["nano", "sam2.1-hiera-tiny"])
+def test_loaded_weights_of_convolutions_have_their_channels_last(tmp_path: Path, name: str):
+    path = tmp_path / "model.safetensors"
+    save(build(CONFIGS[name].at(64)), path)
+    weight = load_model(path, device="cpu").mask_decoder.upscale8.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_the_default_device_is_the_best_present():
     assert best_device().type == ("cuda" if torch.cuda.is_available() else best_device().type)
     assert best_device().type in ("cpu", "cuda", "mps")

@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 
 from masklet.model import checkpoints
-from masklet.model.configs import CONFIGS, OFFICIAL, ConvConfig, ModelConfig
+from masklet.model.configs import CONFIGS, OFFICIAL, ModelConfig
 from masklet.model.errors import CheckpointError
 from masklet.model.sam2 import Sam2
 
@@ -101,13 +101,12 @@ def load_model(
         path = _local(name) or _download(name)
     model = checkpoints.load(path, config=config, image_size=image_size)
     model = model.to(device=torch.device(device) if device is not None else best_device(), dtype=dtype or torch.float32)
-    if isinstance(model.config.encoder, ConvConfig):
-        order_for_convolutions(model)
+    order_for_convolutions(model)
     return model
 
 
 def order_for_convolutions(model: Sam2) -> None:
-    """Lays the weights of convolutions out with channels last: 1.3 to 2 times as fast on a CPU."""
+    """Lays the weights of convolutions out with channels last, as the features are: on a CPU up to twice as fast."""
     for module in model.modules():
         if isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
             module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
