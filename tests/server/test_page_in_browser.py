@@ -58,6 +58,10 @@ class Editor:
         """Until the first object's lane says so."""
         expect(self.lane).to_have_attribute("aria-label", re.compile(words))
 
+    def wait_for_frame(self, frame: int) -> None:
+        """Until this frame is on the stage."""
+        expect(self.tab.locator(".stage")).to_have_attribute("data-frame", str(frame))
+
     def spot(self, x: float, y: float) -> tuple[float, float]:
         """Where the middle of a pixel of the frame is in the tab."""
         box = self.tab.locator(".stage").bounding_box()
@@ -70,6 +74,15 @@ class Editor:
     def click(self, x: float, y: float) -> None:
         self.tab.mouse.click(*self.spot(x, y))
 
+    def click_object(self) -> None:
+        """Makes an object by a click on the square, and keeps its first mask."""
+        self.click(*ON_SQUARE)
+        self.wait_for("prompted in frames 0")
+        choice = self.tab.get_by_role("toolbar", name="What the click means")
+        expect(choice).to_be_visible()
+        self.tab.keyboard.press("Escape")
+        expect(choice).to_have_count(0)
+
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         self.tab.mouse.move(*self.spot(*start))
         self.tab.mouse.down()
@@ -80,6 +93,7 @@ class Editor:
         field = self.tab.get_by_role("textbox", name="Frame", exact=True)
         field.fill(str(frame))
         field.press("Enter")
+        self.wait_for_frame(frame)
 
     def picture(self) -> Pixels:
         """The middles of the frame's pixels as they are on the screen, HxWx3."""
@@ -130,7 +144,7 @@ def new_tab(browser: Any) -> Iterator[Callable[..., Any]]:
             complaints.append(message.text)
 
     def make(browser: Any = browser, **options: Any) -> Any:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        context = browser.new_context(**{"viewport": {"width": 1000, "height": 700}, **options})
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         tab = context.new_page()
@@ -155,8 +169,9 @@ def open_editor(server: Any, new_tab: Callable[..., Any]) -> Open:
         tab.get_by_role("link", name="square.mp4").click()
         expect(tab.locator(".connection.open")).to_be_attached()
         expect(tab.locator(".stage[data-layer]")).to_be_attached()
-        tab.wait_for_load_state("networkidle")
-        return Editor(tab)
+        editor = Editor(tab)
+        editor.wait_for_frame(0)
+        return editor
 
     return make
 
@@ -187,9 +202,7 @@ def test_open_click_track_correct_undo_export(server: Any, open_editor: Open, tm
     tab = editor.tab
     before = editor.picture()
 
-    editor.click(*ON_SQUARE)
-    editor.wait_for("prompted in frames 0")
-    tab.keyboard.press("Escape")
+    editor.click_object()
     mask = decode(stored(server)[1, 0])
     x, y = ON_SQUARE
     assert mask[y, x], "the mask is where the click was"
@@ -230,9 +243,7 @@ def test_open_click_track_correct_undo_export(server: Any, open_editor: Open, tm
 
 def test_a_reload_in_the_middle_loses_nothing(open_editor: Open) -> None:
     editor = open_editor()
-    editor.click(*ON_SQUARE)
-    editor.wait_for("prompted in frames 0")
-    editor.tab.keyboard.press("Escape")
+    editor.click_object()
     before = editor.picture()
     editor.go_to(3)
     expect(editor.tab).to_have_url(re.compile("frame=3"))
@@ -240,7 +251,6 @@ def test_a_reload_in_the_middle_loses_nothing(open_editor: Open) -> None:
     editor.wait_for("prompted in frames 0")
     expect(editor.tab.get_by_role("textbox", name="Frame", exact=True)).to_have_value("3")
     editor.go_to(0)
-    editor.tab.wait_for_load_state("networkidle")
     difference = np.abs(editor.picture().astype(int) - before)[12:-12]
     assert difference.max() < 12, "picture, mask and the click's mark are as before"
 
@@ -302,9 +312,7 @@ def test_the_mask_layer_without_webgl(playwright: Any, open_editor: Open, server
     editor = open_editor(browser=plain)
     assert editor.tab.locator(".stage").get_attribute("data-layer") == "2d"
     before = editor.picture()
-    editor.click(*ON_SQUARE)
-    editor.wait_for("prompted in frames 0")
-    editor.tab.keyboard.press("Escape")
+    editor.click_object()
     mask = decode(stored(server)[1, 0])
     changed = np.abs(editor.picture().astype(int) - before).max(axis=2) > 12
     clear = clear_of(mask)

@@ -45,7 +45,10 @@ export class Stage {
       () => editor.looks(),
       () => editor.player.showAgain(),
     );
-    editor.onPicture = (picture) => this.#layer.setPicture(picture);
+    editor.onPicture = (picture) => {
+      this.#layer.setPicture(picture);
+      root.dataset.frame = String(editor.player.shown);
+    };
     this.#cleanup.push(editor.drawn.subscribe(this.#changed), this.crosshair.subscribe(this.#changed));
     this.#observer = new ResizeObserver(() => this.#resize(root));
     this.#observer.observe(root);

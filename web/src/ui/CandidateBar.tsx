@@ -75,7 +75,8 @@ function CandidateTile({ mask, colour, picture, part }: CandidateTileProps) {
     const draw = () => {
       if (current) drawTile(context, image, mask, colour, part);
     };
-    // Without its picture the mask is drawn alone.
+    // The mask alone, until the picture is there.
+    draw();
     image.decode().then(draw, draw);
     return () => {
       current = false;

@@ -17,7 +17,8 @@ export function HelpDialog({ bindings, onClose }: { readonly bindings: readonly 
   );
   return (
     <Dialog title="Keyboard and mouse" className="help" onClose={onClose}>
-      <div className="help-body">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to take the focus, or the keyboard can't scroll it */}
+      <section className="help-body" tabIndex={0} aria-label="All keys">
         {[...groups].map(([group, list]) => (
           <section key={group}>
             <h3>{group}</h3>
@@ -44,7 +45,7 @@ export function HelpDialog({ bindings, onClose }: { readonly bindings: readonly 
             ))}
           </dl>
         </section>
-      </div>
+      </section>
     </Dialog>
   );
 }

@@ -4,6 +4,7 @@ import type { MediaItem } from "../core/protocol";
 import { Menu } from "./controls";
 import { formatTime, plural } from "./format";
 import { Icon } from "./Icon";
+import { Picture } from "./Picture";
 import { mediaHash } from "./route";
 
 const STRIP_FRAMES = 16;
@@ -32,13 +33,7 @@ export function MediaCard({ media, onDelete }: MediaCardProps) {
     <li className="card">
       <a className="card-link" href={mediaHash(media.id)} onPointerMove={scrub} onPointerLeave={() => setAt(null)}>
         <span className="thumb">
-          <img
-            className="thumb-inner"
-            style={cover}
-            src={frameUrl(media.id, 0, THUMBNAIL_HEIGHT)}
-            alt=""
-            loading="lazy"
-          />
+          <Picture className="thumb-inner" style={cover} src={frameUrl(media.id, 0, THUMBNAIL_HEIGHT)} lazy />
           {at !== null && (
             <span
               className="thumb-inner"

@@ -3,6 +3,7 @@ import { stripUrl } from "../core/api";
 import type { Lane, ObjectInfo } from "../core/protocol";
 import { formatTime } from "./format";
 import { useSelect, useWatch, useWidth, useWorkbench } from "./hooks";
+import { Picture } from "./Picture";
 import { laneWords, rulerTicks } from "./timeline-marks";
 
 const STRIP_HEIGHT = 40;
@@ -80,9 +81,7 @@ export function Timeline() {
             </span>
           ))}
         </div>
-        <div className="strip">
-          {width > 0 && <img src={stripUrl(media.id, count, 2 * STRIP_HEIGHT)} alt="" draggable={false} />}
-        </div>
+        <div className="strip">{width > 0 && <Picture src={stripUrl(media.id, count, 2 * STRIP_HEIGHT)} />}</div>
         {objects.map((object) => (
           <LaneRow
             key={object.id}

@@ -16,17 +16,19 @@ export function ToolRail() {
   const { editor } = useWorkbench();
   const chosen = useSelect(editor.settings, (settings) => settings.tool);
   return (
-    <div className="rail" role="toolbar" aria-label="Tools">
-      {TOOLS.map(({ tool, icon, label, keys }) => (
-        <IconButton
-          key={tool}
-          icon={icon}
-          label={label}
-          keys={keys}
-          pressed={tool === chosen}
-          onClick={() => editor.settings.patch({ tool })}
-        />
-      ))}
-    </div>
+    <section className="rail" aria-label="Tools">
+      <div className="rail-tools" role="toolbar" aria-label="Tools">
+        {TOOLS.map(({ tool, icon, label, keys }) => (
+          <IconButton
+            key={tool}
+            icon={icon}
+            label={label}
+            keys={keys}
+            pressed={tool === chosen}
+            onClick={() => editor.settings.patch({ tool })}
+          />
+        ))}
+      </div>
+    </section>
   );
 }

@@ -50,7 +50,7 @@ export function TopBar({ listOpen, onList, onExport, onHelp }: TopBarProps) {
       </span>
       <IconButton icon="help" label="Keyboard and mouse" keys="?" onClick={onHelp} />
       <IconButton
-        icon="masks"
+        icon="layers"
         label="Objects"
         text={String(count)}
         pressed={listOpen}

@@ -1,6 +1,5 @@
 /** Small controls that several parts of the page share. */
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
-import { createPortal } from "react-dom";
 import { spelled } from "../core/keys";
 import { Icon, type IconName } from "./Icon";
 
@@ -105,6 +104,7 @@ export function Menu({ label, icon = "more", items, className = "" }: MenuProps)
 
   useEffect(() => {
     if (!open) return;
+    list.current?.showPopover();
     list.current?.querySelector<HTMLElement>("button:not(:disabled)")?.focus();
     const outside = (event: Event) => {
       const target = event.target as Node;
@@ -145,30 +145,30 @@ export function Menu({ label, icon = "more", items, className = "" }: MenuProps)
       >
         <Icon name={icon} />
       </button>
-      {open &&
-        createPortal(
-          <div
-            ref={list}
-            role="menu"
-            aria-label={label}
-            className="menu"
-            style={place}
-            tabIndex={-1}
-            onKeyDown={onKeyDown}
-          >
-            {items.map((item) => (
-              <MenuRow
-                key={item.label}
-                item={item}
-                onRun={() => {
-                  close(true);
-                  item.run();
-                }}
-              />
-            ))}
-          </div>,
-          document.body,
-        )}
+      {open && (
+        <div
+          ref={list}
+          // In the browser's top layer: no panel that it belongs to cuts it off.
+          popover="manual"
+          role="menu"
+          aria-label={label}
+          className="menu"
+          style={place}
+          tabIndex={-1}
+          onKeyDown={onKeyDown}
+        >
+          {items.map((item) => (
+            <MenuRow
+              key={item.label}
+              item={item}
+              onRun={() => {
+                close(true);
+                item.run();
+              }}
+            />
+          ))}
+        </div>
+      )}
     </>
   );
 }
