@@ -49,11 +49,12 @@ def test_the_projection_is_rotated_with_its_bias():
 def test_rotation_repeats_over_maps_and_keeps_the_dtype():
     table = rotary_table(2, 3, 8, CPU)
     maps = torch.randn(2, 3, 6, 8)  # objects, maps, cells, channels
-    together = plain(8).rotated(maps.flatten(1, 2), table)
-    alone = [plain(8).rotated(maps[:, i], table) for i in range(3)]
-    torch.testing.assert_close(together.unflatten(1, (3, 6)), torch.stack(alone, 1))
+    together = plain(8).maps(maps.flatten(1, 2), table)
+    assert len(together) == 3
+    for i, one in enumerate(together):
+        torch.testing.assert_close(one, plain(8).rotated(maps[:, i], table))
     half = rotary_table(2, 3, 8, CPU, torch.bfloat16)
-    assert plain(8).bfloat16().rotated(maps.bfloat16().flatten(1, 2), half).dtype == torch.bfloat16
+    assert plain(8).bfloat16().rotated(maps.bfloat16()[:, 0], half).dtype == torch.bfloat16
 
 
 def test_rotation_depends_on_distance_only():
@@ -73,7 +74,7 @@ def test_values_may_be_projected_after_attention():
     x, keys = torch.randn(2, 4, 16), torch.randn(2, 10, 4)
     memory = MemoryTokens(torch.randn(2, 10, 4), torch.zeros(2, 10, 4), torch.zeros(2, 2, dtype=torch.long), 2)
     q = layer.q_proj.rotated(x, table)
-    k = torch.cat((layer.k_proj.rotated(keys[:, :8], table), layer.k_proj(keys[:, 8:])), dim=1)
+    k = torch.cat((*layer.k_proj.maps(keys[:, :8], table), layer.k_proj(keys[:, 8:])), dim=1)
     expected = x + layer.out_proj(F.scaled_dot_product_attention(q, k, layer.v_proj(memory.values)))
     torch.testing.assert_close(layer(x, keys, memory, table, x), expected)
 

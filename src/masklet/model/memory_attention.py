@@ -24,8 +24,8 @@ OBJECT_BYTES = 16 << 20
 class RotaryLinear(Linear):
     """A projection whose channels turn with the place of their token: pairs (a, b) by the angles of a table."""
 
-    def rotated(self, x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-        """Tokens [.., R * N, in], R maps of the N places of a `table` -> [.., R * N, C].
+    def maps(self, x: Tensor, table: tuple[Tensor, Tensor]) -> list[Tensor]:
+        """Tokens [.., R * N, in], R maps of the N places of a `table` -> R times [.., N, C].
 
         Turning is linear: (a cos - b sin, b cos + a sin) is cos times the projection plus sin times that by weights
         whose rows are a quarter turn ahead. A second product is far cheaper than shuffling neighbours.
@@ -34,10 +34,12 @@ class RotaryLinear(Linear):
         ahead, bias = quarter_turned(self.weight), quarter_turned(self.bias)
         # Map by map: one fits into the processor's cache, all of them do not.
         maps = (x[..., start : start + len(cos), :] for start in range(0, x.shape[-2], len(cos)))
-        turned = [
-            torch.addcmul(linear(one, self.weight, self.bias) * cos, linear(one, ahead, bias), sin) for one in maps
-        ]
-        return torch.cat(turned, dim=-2) if len(turned) > 1 else turned[0]
+        return [torch.addcmul(linear(one, self.weight, self.bias) * cos, linear(one, ahead, bias), sin) for one in maps]
+
+    def rotated(self, x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
+        """Tokens [.., N, in] of one map -> [.., N, C]."""
+        (one,) = self.maps(x, table)
+        return one
 
 
 class SelfAttention(nn.Module):
@@ -75,10 +77,8 @@ class MemoryCrossAttention(nn.Module):
     ) -> Tensor:
         """`keys` [O, M, K] are the memory's values with their positions. Pointers have no place and do not turn."""
         placed = keys.shape[1] - memory.pointers
-        parts = [self.k_proj(keys[:, placed:])]
-        if placed:
-            parts.insert(0, self.k_proj.rotated(keys[:, :placed], table))
-        y = attend(self.q_proj.rotated(x, table), torch.cat(parts, dim=1), memory.values)
+        k = torch.cat([*self.k_proj.maps(keys[:, :placed], table), self.k_proj(keys[:, placed:])], dim=1)
+        y = attend(self.q_proj.rotated(x, table), k, memory.values)
         return self.out_proj(self.v_proj(y), residual)
 
 
