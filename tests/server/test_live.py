@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +261,27 @@ def test_every_tab_sees_the_same_changes_with_the_same_sequence(server) -> None:
         assert numbers == sorted(set(numbers))
         other.do("undo")
         one.event("dropped")
+
+
+def test_media_are_tracked_side_by_side_and_a_click_goes_first(serve, clips: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in "abc":
+        shutil.copy(clips / "square.mp4", root / f"{name}.mp4")
+    with serve(tmp_path / "data", roots={"root": root}) as server, contextlib.ExitStack() as stack:
+        a, b, c = (stack.enter_context(server.page(server.media("root", f"{name}.mp4"))) for name in "abc")
+        for page in (a, b, c):
+            page.do("object-add")
+            click(page, 1)
+        a.do("track", direction="forward", start=0)
+        b.do("track", direction="forward", start=0)
+        click(c, 1, point=[40, 40])
+        a.do("cursor", frame=0)  # what came to the other pages before the click was answered is read now
+        b.do("cursor", frame=0)
+        assert not all(any(event["type"] == "finished" for event in page.events) for page in (a, b))
+        assert a.finished()["state"] == b.finished()["state"] == "done"
+        assert a.shown() == b.shown()
+        assert len(a.shown()) == FRAMES
 
 
 def test_masks_wait_while_too_many_are_not_acknowledged(server) -> None:

@@ -45,6 +45,8 @@ class Outbox:
 
     def put(self, message: str | bytes, mask: tuple[tuple[int, int], int] | None = None) -> None:
         """`post`, on the thread of the event loop."""
+        if self._dismissed:
+            return
         if mask is None:
             self._waiting[next(self._numbers)] = message, None
         else:
