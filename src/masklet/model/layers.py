@@ -47,19 +47,19 @@ _WORTH_FUSING = 1 << 16
 def linear(
     x: Tensor, weight: Tensor, bias: Tensor, activation: Activation = "none", residual: Tensor | None = None
 ) -> Tensor:
-    """`activation(weight x + bias) + residual` of [.., in] -> [.., out].
+    """`activation(weight x + bias)`, or `weight x + bias + residual`, of [.., in] -> [.., out].
 
     On a CPU and without gradients all of it is one oneDNN kernel, the one that torch.compile would choose; step by step
     each of them writes and reads the whole output once more. Where there is nothing to fuse MKL is as fast, and faster
     with few rows.
     """
+    assert residual is None or activation == "none"
     alone = x.dtype == torch.float32 and activation == "none" and residual is None
     if alone or x.numel() < _WORTH_FUSING or not _fuses(x, weight):
         y = _ACTIVATIONS[activation](F.linear(x, weight, bias))
         return y if residual is None else y + residual
     if residual is None:
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], "none")
-    assert activation == "none"
     return torch.ops.mkldnn._linear_pointwise.binary(x, residual.contiguous(), weight, bias, "add")
 
 
