@@ -37,14 +37,14 @@ export function drawOverlay(context: CanvasRenderingContext2D, scene: OverlaySce
 }
 
 /** A line that shows on any picture: dark below, colour above. */
-function outlined(context: CanvasRenderingContext2D, colour: string, dash: number[] = []): void {
+function outlined(context: CanvasRenderingContext2D, colour: string, dash: number[] = [], width = 1.5): void {
   context.setLineDash([]);
   context.strokeStyle = "rgb(0 0 0 / 0.6)";
-  context.lineWidth = 3.5;
+  context.lineWidth = width + 2;
   context.stroke();
   context.setLineDash(dash);
   context.strokeStyle = colour;
-  context.lineWidth = 1.5;
+  context.lineWidth = width;
   context.stroke();
   context.setLineDash([]);
 }
@@ -134,7 +134,7 @@ function drawCrosshair(context: CanvasRenderingContext2D, scene: OverlayScene, p
     [0, -1],
   ] as const) {
     context.moveTo(at.x + 4 * dx, at.y + 4 * dy);
-    context.lineTo(at.x + 18 * dx, at.y + 18 * dy);
+    context.lineTo(at.x + 22 * dx, at.y + 22 * dy);
   }
-  outlined(context, "white");
+  outlined(context, "white", [], 2.5);
 }
