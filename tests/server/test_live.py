@@ -105,9 +105,13 @@ def test_both_directions_cover_the_video(server) -> None:
     with server.page(server.media()) as page:
         page.do("object-add")
         click(page, 1, frame=4, point=[50, 30])
+        page.do("object-add")
+        click(page, 2, frame=6, point=[58, 30])
         page.do("track", direction="both", start=4)
         page.finished()
-        assert {frame for _, frame in page.shown()} == set(range(FRAMES))
+        assert set(page.shown()) == {(number, frame) for number in (1, 2) for frame in range(FRAMES)}
+        last = page.event("progress")
+        assert last["done"] == last["total"] == (FRAMES - 4) + 6  # frames 4 and 5 are visited twice
 
 
 def test_a_run_can_be_stopped_and_an_edit_stops_it_too(server) -> None:

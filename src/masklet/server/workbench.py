@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
@@ -12,7 +10,6 @@ from typing import Any
 from masklet.masks import FrameMask, Rle
 from masklet.masks.palette import object_colour
 from masklet.masks.rle import union
-from masklet.server.job import Job
 from masklet.server.live import Live
 from masklet.server.messages import (
     Candidates,
@@ -32,12 +29,12 @@ from masklet.server.messages import (
     Undo,
 )
 from masklet.server.model_side import ModelSide, drawn, is_drawn, point_at
+from masklet.server.tracking import Tracking
 from masklet.server.worker import Urgency, Worker
-from masklet.session import FrameResult, Prompt, VideoSession
+from masklet.session import Prompt, VideoSession
 from masklet.session.candidates import candidates
 from masklet.store import Applied, Change, MaskRecord, ObjectRecord, PromptRecord
 
-logger = logging.getLogger("masklet.server")
 _AHEAD = (0, 1, -1, 2)
 
 
@@ -66,16 +63,14 @@ class Workbench:
         self.live = live
         self._worker = worker
         self._model = ModelSide(make_session, live.read)
-        self._tracked = tracked
-        self._jobs = itertools.count(1)
-        self._job: Job | None = None
+        self._tracking = Tracking(live, worker, self._model, tracked)
         self._cursor = 0
         self._ahead: Future[None] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a tracking run is under way."""
-        return self._job is not None
+        return self._tracking.busy
 
     # -- objects ------------------------------------------------------------------------------------------------------
 
@@ -103,7 +98,7 @@ class Workbench:
         return {}
 
     def delete_object(self, command: ObjectDelete) -> dict[str, Any]:
-        self._end_job("stopped")
+        self._tracking.end("stopped")
         number = command.object
         gone = self._without({number}, objects=[replace(self.live.editable(number), present=False)])
         known = self._model.knows(number)
@@ -114,7 +109,7 @@ class Workbench:
         return {}
 
     def merge_objects(self, command: ObjectMerge) -> dict[str, Any]:
-        self._end_job("stopped")
+        self._tracking.end("stopped")
         numbers = list(dict.fromkeys(command.objects))
         if command.into not in numbers or len(numbers) < 2:
             raise ValueError(f"expected two objects or more, among them object {command.into}, got {command.objects}")
@@ -142,7 +137,7 @@ class Workbench:
     # -- prompts ------------------------------------------------------------------------------------------------------
 
     def prompt(self, command: PromptCommand) -> dict[str, Any]:
-        self._end_job("stopped")
+        self._tracking.end("stopped")
         self.live.editable(command.object)
         prompt = Prompt.checked(
             self._size,
@@ -168,7 +163,7 @@ class Workbench:
         return {"candidates": 3 if _ambiguous(prompt) else 0}
 
     def give_mask(self, command: MaskCommand) -> dict[str, Any]:
-        self._end_job("stopped")
+        self._tracking.end("stopped")
         self.live.editable(command.object)
         height, width = self._size
         rle = Rle.from_coco({"size": [height, width], "counts": command.counts})
@@ -184,7 +179,7 @@ class Workbench:
         ]
 
     def choose(self, command: Choose) -> dict[str, Any]:
-        self._end_job("stopped")
+        self._tracking.end("stopped")
         self.live.editable(command.object)
         mask = self._candidates(command)[command.candidate]
         click = {**self.live.state.prompts[command.object][command.frame], "candidate": command.candidate}
@@ -198,7 +193,7 @@ class Workbench:
         return MaskMessage(kind=Kind.PREVIEW, object=0, number=command.request, mask=best)
 
     def clear(self, command: Clear) -> dict[str, Any]:
-        self._end_job("stopped")
+        self._tracking.end("stopped")
         state = self.live.state
         if command.frame is not None and command.frame >= self.live.media.frames:
             raise ValueError(f"expected a frame in 0..{self.live.media.frames - 1}, got {command.frame}")
@@ -221,12 +216,12 @@ class Workbench:
         return {}
 
     def undo(self, _: Undo) -> dict[str, Any]:
-        self._end_job("stopped")
+        self._tracking.end("stopped")
         self._model.undone(self.live.undo())
         return {}
 
     def redo(self, _: Redo) -> dict[str, Any]:
-        self._end_job("stopped")
+        self._tracking.end("stopped")
         self._model.redone(self.live.redo())
         return {}
 
@@ -234,105 +229,12 @@ class Workbench:
 
     def track(self, command: Track) -> dict[str, Any]:
         """Begins a run; it goes on in the worker, a frame at a time."""
-        self._end_job("stopped")
-        state = self.live.state
-        if command.objects is None:
-            chosen = {number for number, record in state.objects.items() if not record.locked}
-        else:
-            chosen = {self.live.editable(number).object for number in command.objects}
-        session = self._model.ready(state)
-        chosen = {number for number in chosen if self._model.knows(number) and session.conditioning_frames(number)}
-        if not chosen:
-            raise ValueError("there is nothing to track: no object that is not locked has a prompt")
-        frames = self.live.media.frames
-        if command.direction == "both":
-            low, high = (0, frames) if command.stop is None else (command.start, command.stop)
-            results = session.propagate_both(low, high, objects=chosen)
-            total = high - low
-        else:
-            back = command.direction == "backward"
-            results = session.propagate(command.start, command.stop, reverse=back, objects=chosen)
-            stop = command.stop if command.stop is not None else -1 if back else frames
-            total = max(0, command.start - stop if back else stop - command.start)
-        payload = command.model_dump(exclude={"type", "request", "objects"}) | {"objects": sorted(chosen)}
-        applied = self.live.commit("track", payload, Change())
-        job = Job(
-            id=next(self._jobs),
-            revision=applied.revision.id,
-            objects=frozenset(chosen),
-            results=results,
-            total=total,
-            frame=command.start,
-        )
-        self._job = job
-        self.live.job = job.describe()
-        self._go_on(job)
-        return {"job": job.id}
+        return {"job": self._tracking.begin(command)}
 
     def stop(self, number: int) -> dict[str, Any]:
         """Ends a run before its next frame; from any thread."""
-        job = self._job
-        if job is None or job.id != number:
-            raise ValueError(f"there is no job {number} under way")
-        job.stopping = True
+        self._tracking.stop(number)
         return {}
-
-    def _go_on(self, job: Job) -> None:
-        self._worker.submit(Urgency.TRACKING, lambda: self._step(job)).add_done_callback(
-            lambda future: self._stepped(job, future)
-        )
-
-    def _step(self, job: Job) -> bool:
-        """Tracks one frame. Returns whether there may be more."""
-        if self._job is not job:
-            return False
-        if job.stopping:
-            self._end_job("stopped")
-            return False
-        result = next(job.results, None)
-        if result is None:
-            self._end_job("done")
-            return False
-        self._keep(job, result)
-        job.done += 1
-        job.frame = result.frame
-        self._tracked()
-        self.live.job = job.describe()
-        self.live.tell({"type": "progress", **self.live.job})
-        if job.lanes_due():
-            job.lanes_took(self.live.tell_lanes(job.objects))
-        return True
-
-    def _stepped(self, job: Job, future: Future[bool]) -> None:
-        if future.cancelled():
-            return
-        error = future.exception()
-        if error is not None:
-            logger.error("tracking failed", exc_info=error)
-            self._end_job("failed", str(error) if isinstance(error, ValueError | OSError) else "internal error")
-        elif future.result():
-            self._go_on(job)
-
-    def _keep(self, job: Job, result: FrameResult) -> None:
-        """Stores a frame's masks. Prompted frames have theirs already, drawn ones to the pixel."""
-        records = [
-            MaskRecord(object=number, frame=result.frame, mask=found.frame_mask(result.frame))
-            for number, found in result.objects.items()
-            if number in job.objects and result.frame not in self.live.state.prompts.get(number, {})
-        ]
-        if records:
-            self.live.add_masks(job.revision, records)
-
-    def _end_job(self, state: str, error: str | None = None) -> None:
-        job, self._job = self._job, None
-        if job is None:
-            return
-        close = getattr(job.results, "close", None)
-        if close is not None:
-            close()
-        self.live.job = None
-        self.live.tell_lanes(job.objects)
-        self.live.tell({"type": "finished", "job": job.id, "state": state, "error": error})
 
     # -- looking ahead ------------------------------------------------------------------------------------------------
 
@@ -356,7 +258,7 @@ class Workbench:
 
     def close(self) -> None:
         """Ends tracking and closes the session; the store has everything. For the worker's thread."""
-        self._end_job("stopped")
+        self._tracking.end("stopped")
         self._model.drop()
 
     # -- inside -------------------------------------------------------------------------------------------------------
