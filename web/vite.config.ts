@@ -10,6 +10,8 @@ export default defineConfig({
   build: {
     outDir: "../src/masklet/server/page",
     emptyOutDir: true,
+    // What the licences of the bundled packages ask for.
+    license: { fileName: "licenses.md" },
     // Browsers of summer 2024: light-dark() and iterator helpers as they are.
     target: ["chrome125", "firefox128", "safari17.5"],
     // No data: addresses for scripts and styles: the content security policy allows them for pictures only.

@@ -231,6 +231,16 @@ describe("tracking", () => {
   });
 });
 
+it("shows no run while there is no connection, and the one that goes on after it", async () => {
+  await open({ objects: [OBJECT], job: { job: 3, frame: 1, done: 1, total: 9, rate: 1 } });
+  expect(editor.state.get().job).toMatchObject({ job: 3 });
+  server().drop();
+  expect(editor.state.get().job).toBeNull();
+  vi.advanceTimersByTime(500);
+  server().say(hello({ objects: [OBJECT], job: { job: 3, frame: 5, done: 5, total: 9, rate: 1 } }));
+  expect(editor.state.get()).toMatchObject({ connection: "open", job: { done: 5 } });
+});
+
 describe("the hover preview", () => {
   it("asks one at a time, the newest place next, and only where a click would begin", async () => {
     await open({ objects: [OBJECT] });

@@ -141,7 +141,9 @@ export class Editor {
       {
         message: (message) => this.#receive(message),
         mask: (mask) => this.#receiveMask(mask),
-        connection: (connection) => this.state.patch({ connection }),
+        // Whether tracking still goes on, only the next hello can tell.
+        connection: (connection) =>
+          this.state.patch(connection === "open" ? { connection } : { connection, job: null }),
         refused: (reason) => notices.error(new Error(reason)),
         unreadable: notices.error,
       },
