@@ -1,67 +1,18 @@
 /** One open media item: the server's state as it stands, the masks around the cursor, and every command. */
 import { liveUrl, loadFrame } from "./api";
 import { nextToCheck } from "./checking";
+import { type EditorState, emptyState, firstSettings, type Settings } from "./editor-state";
 import { HoverPreview } from "./hover";
+import { looksAt } from "./looks";
 import { MaskStore } from "./masks";
 import type { Notices } from "./notices";
-import { type MaskLook, parseColour } from "./painter";
+import type { MaskLook } from "./painter";
 import { Player } from "./player";
-import type {
-  Commands,
-  Direction,
-  Job,
-  Lane,
-  MaskMessage,
-  MediaItem,
-  ObjectInfo,
-  Prompt,
-  ServerMessage,
-  Span,
-} from "./protocol";
+import type { Commands, Direction, Lane, MaskMessage, MediaItem, ObjectInfo, Prompt, ServerMessage } from "./protocol";
 import { encodeCounts, type Mask } from "./rle";
-import { CommandRefused, type Connection, ConnectionLost, LiveSocket, type Reply } from "./socket";
+import { CommandRefused, ConnectionLost, LiveSocket, type Reply } from "./socket";
 import { Store } from "./state";
-import { edited, type Gesture, type Tool } from "./tools";
-
-/** The masks that a single click may mean, best first. */
-export interface Candidates {
-  readonly object: number;
-  readonly frame: number;
-  readonly masks: readonly MaskMessage[];
-  readonly chosen: number;
-  /** Shown in place of the chosen one, while the pointer or the focus is on it. */
-  readonly tried: number | null;
-}
-
-export interface EditorState {
-  readonly connection: Connection;
-  readonly objects: readonly ObjectInfo[];
-  readonly lanes: ReadonlyMap<number, Lane>;
-  readonly canUndo: boolean;
-  readonly canRedo: boolean;
-  readonly job: Job | null;
-  readonly selected: number | null;
-  readonly candidates: Candidates | null;
-  /** Prompts whose masks are not here yet. */
-  readonly working: number;
-}
-
-export interface Settings {
-  readonly tool: Tool;
-  /** Clicks and lasso: 1 adds to the object, 0 takes away. */
-  readonly value: 0 | 1;
-  /** Of brush and eraser, in pixels of the frame. */
-  readonly radius: number;
-  /** Of the masks' area, 0..1. */
-  readonly opacity: number;
-  readonly outlines: boolean;
-  readonly masks: boolean;
-  readonly preview: boolean;
-  /** While objects are tracked, the stage shows the frame that was done last. */
-  readonly follow: boolean;
-  /** Frames that tracking keeps to; both ends included. */
-  readonly range: Span | null;
-}
+import { edited, type Gesture } from "./tools";
 
 interface PendingPrompt {
   readonly object: number;
@@ -70,7 +21,6 @@ interface PendingPrompt {
 }
 
 const CURSOR_INTERVAL_MS = 150;
-const OUTLINE_PIXELS = 2;
 
 export class Editor {
   readonly media: MediaItem;
@@ -98,28 +48,8 @@ export class Editor {
   constructor(media: MediaItem, notices: Notices, socket?: (url: string) => WebSocket) {
     this.media = media;
     this.notices = notices;
-    this.state = new Store<EditorState>({
-      connection: "connecting",
-      objects: [],
-      lanes: new Map(),
-      canUndo: false,
-      canRedo: false,
-      job: null,
-      selected: null,
-      candidates: null,
-      working: 0,
-    });
-    this.settings = new Store<Settings>({
-      tool: "click",
-      value: 1,
-      radius: Math.max(4, Math.round(Math.min(media.width, media.height) / 40)),
-      opacity: 0.45,
-      outlines: true,
-      masks: true,
-      preview: true,
-      follow: true,
-      range: null,
-    });
+    this.state = new Store(emptyState());
+    this.settings = new Store(firstSettings(media));
     this.player = new Player<ImageBitmap>({
       frames: media.frames,
       fps: media.fps,
@@ -193,29 +123,13 @@ export class Editor {
   /** The masks of the shown frame, the selected object's on top. */
   looks(): MaskLook[] {
     const frame = this.player.shown;
-    const { objects, selected, candidates } = this.state.get();
-    const { opacity, outlines, masks } = this.settings.get();
-    const looks: MaskLook[] = [];
-    if (!masks) return looks;
-    const sorted = objects.toSorted((a, b) => Number(a.id === selected) - Number(b.id === selected));
-    for (const object of sorted) {
-      if (object.hidden) continue;
-      const colour = parseColour(object.colour);
-      const tried =
-        candidates?.object === object.id && candidates.frame === frame && candidates.tried !== null
-          ? candidates.masks[candidates.tried]?.mask
-          : undefined;
-      const mask = tried ?? this.maskOf(object.id, frame);
-      if (mask === null) continue;
-      const line = outlines || object.id === selected ? OUTLINE_PIXELS : 0;
-      looks.push({ mask, colour, fill: opacity, line, dashed: tried !== undefined });
-    }
-    const preview = this.hover.at(frame);
-    if (preview !== null) {
-      const colour = parseColour(this.object(selected)?.colour ?? "#ffffff");
-      looks.push({ mask: preview.mask, colour, fill: 0.25, line: OUTLINE_PIXELS, dashed: true });
-    }
-    return looks;
+    return looksAt(
+      frame,
+      this.state.get(),
+      this.settings.get(),
+      (object) => this.maskOf(object, frame),
+      this.hover.at(frame)?.mask ?? null,
+    );
   }
 
   /** The pointer rests on the picture (null: it left): show what a click would give, where that is true. */
