@@ -169,7 +169,7 @@ STRONG = Augmentation(
     changes=(OnFrames(jitter_colours), OnFrames(blur_some)),
     still_mosaics=0.35,
     max_stride=5,
-    vanishing=0.35,
+    vanishing=0.25,
     least=MIN_TARGET_SHARE,
 )
 """What the bundled model learns with: little data, seen in many ways."""

@@ -78,6 +78,8 @@ class ReadoutConfig:
 
 
 MASK_CELLS = 16
+DRAWN_MAPS = 4
+"""What a drawing of prompts is made of: mask logits, positive clicks, negative clicks, outside of a box."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,8 +102,8 @@ class ModelConfig:
     """Channels of the memory encoder's mask down-sampler, after each of its four stride-2 convolutions."""
     decoder_ffn: int = 2048
     decoder_heads: int = 8
-    draw_points: bool = False
-    """Points and boxes are also drawn into the mask prompt: a small model learns to obey them in far fewer steps."""
+    drawing: bool = False
+    """Prompts are also drawn (see `masklet.model.drawing`): a small model learns to obey them in far fewer steps."""
     readout: ReadoutConfig | None = None
     """Carries masks over by likeness, so that a small model need not learn it from nothing."""
     pointer_time: bool = True
@@ -116,6 +118,11 @@ class ModelConfig:
             raise ValueError(f"d_model ({self.d_model}) must be a multiple of memory_dim ({self.memory_dim})")
         if self.encoded_dim <= 0:
             raise ValueError(f"memory_dim ({self.memory_dim}) leaves no channel beside those of {self.readout}")
+
+    @property
+    def dense_maps(self) -> int:
+        """Maps that the dense prompt is read from: the mask, or all that is drawn."""
+        return DRAWN_MAPS if self.drawing else 1
 
     @property
     def encoded_dim(self) -> int:
@@ -168,7 +175,7 @@ NANO = ModelConfig(
     memory_ffn=512,
     mask_channels=(4, 8, 32, 128),
     decoder_ffn=512,
-    draw_points=True,
+    drawing=True,
     readout=ReadoutConfig(),
 )
 

@@ -18,11 +18,6 @@ from masklet.model.positions import fourier, fourier_grid
 NEGATIVE, POSITIVE, BOX_START, BOX_END = 0, 1, 2, 3
 PADDING = -1
 
-EVIDENCE = 10.0
-"""Logit of a drawn click at its centre, of the outside of a drawn box."""
-SPREAD = 3 / 64
-"""Standard deviation of a drawn click, as a share of the image's side."""
-
 
 @dataclass(frozen=True, slots=True)
 class Points:
@@ -51,7 +46,7 @@ class PromptEncoder(nn.Module):
         self.not_a_point = nn.Parameter(small_random(1, dim))
         self.no_mask = nn.Parameter(small_random(1, dim))
         self.mask_downscaling = nn.Sequential(
-            nn.Conv2d(1, 4, 2, stride=2),
+            nn.Conv2d(config.dense_maps, 4, 2, stride=2),
             ChannelNorm(4),
             nn.GELU(),
             nn.Conv2d(4, 16, 2, stride=2),
@@ -81,31 +76,7 @@ class PromptEncoder(nn.Module):
         return torch.where(labels == PADDING, self.not_a_point, known)
 
     def dense(self, masks: Tensor | None) -> Tensor:
-        """Map [O, C, h, w] of mask logits [O, 1, 4h, 4w], or the learned "no mask" as [1, C, 1, 1]."""
+        """Map [O, C, h, w] of mask logits [O, 1, 4h, 4w] (or a drawing), or the learned "no mask" as [1, C, 1, 1]."""
         if masks is None:
             return self.no_mask[:, :, None, None]
         return self.mask_downscaling(masks)
-
-    def draw(self, points: Points, masks: Tensor | None) -> Tensor | None:
-        """Mask logits [O, 1, 4h, 4w] with the points drawn into them; where nothing is known they are 0.
-
-        A click sets the logits around it, a box those outside of it. Without any point, `masks` as they are.
-        """
-        labels = points.labels[..., None, None]  # [O, P, 1, 1]
-        if bool((labels == PADDING).all()):
-            return masks
-        side = self.mask_size
-        place = (points.coordinates.float() + 0.5) / self.image_size
-        x, y = place[..., 0, None, None], place[..., 1, None, None]
-        cells = (torch.arange(side, device=place.device) + 0.5) / side
-        columns, rows = cells[None, :], cells[:, None]
-        outside = ((labels == BOX_START) & ((columns < x) | (rows < y))) | (
-            (labels == BOX_END) & ((columns > x) | (rows > y))
-        )
-        sign = (labels == POSITIVE).float() - (labels == NEGATIVE).float()
-        near = sign.abs() * torch.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * SPREAD**2))  # [O, P, 4h, 4w]
-        total = near.sum(dim=1, keepdim=True)
-        base = near.new_zeros(1) if masks is None else masks.float()
-        base = torch.where(outside.any(dim=1, keepdim=True), -EVIDENCE, base)
-        clicks = EVIDENCE * (near * sign).sum(dim=1, keepdim=True) / total.clamp(min=1)
-        return base * (1 - total).clamp(min=0) + clicks

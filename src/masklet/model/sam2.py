@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import ModelConfig
+from masklet.model.drawing import Drawing
 from masklet.model.encoder import ImageEncoder, ImageFeatures
 from masklet.model.layers import Mlp, small_random
 from masklet.model.mask_decoder import Decoded, MaskDecoder
@@ -50,6 +51,7 @@ class Sam2(nn.Module):
         self.memory_attention = MemoryAttention(config)
         self.memory_encoder = MemoryEncoder(config)
         self.prompt_encoder = PromptEncoder(config)
+        self.drawing = Drawing(config) if config.drawing else None
         self.mask_decoder = MaskDecoder(config)
         self.pointer_projection = Mlp((dim, dim, dim, dim))
         self.mask_downsample = nn.Conv2d(1, 1, 4, stride=4)
@@ -94,11 +96,15 @@ class Sam2(nn.Module):
             sparse = embedding.new_zeros(objects, 0, self.config.d_model)
         else:
             sparse = self.prompt_encoder.sparse(points)
-            if self.config.draw_points:
-                masks = self.prompt_encoder.draw(points, masks)
+        stride4, stride8 = features.stride4, features.stride8
+        if self.drawing is not None:
+            masks = self.drawing(points, masks)
+            if masks is not None:
+                skip4, skip8 = self.drawing.skips(masks.to(self.dtype))
+                stride4, stride8 = stride4 + skip4, stride8 + skip8
         dense = self.prompt_encoder.dense(None if masks is None else masks.to(self.dtype))
         positions = self.prompt_encoder.positions()
-        return self.mask_decoder(embedding, positions, sparse, dense, features.stride4, features.stride8)
+        return self.mask_decoder(embedding, positions, sparse, dense, stride4, stride8)
 
     def no_points(self, objects: int) -> Points:
         """What a tracked frame is prompted with: one padding point per object."""

@@ -38,14 +38,14 @@ PROMPTING = Prompting(
 
 
 def nano() -> Recipe:
-    """As many clicks on stills as clips to track: first at 256 px, then at the size that is shipped."""
-    share = {"clip_share": 0.45, "real_share": 0.4, "prompting": PROMPTING}
+    """Clicks on stills and clips to track, first at 256 px, then with more clips at the size that is shipped."""
+    share = {"objects": 3, "still_objects": 4, "real_share": 0.4, "prompting": PROMPTING}
     return Recipe(
         name="nano",
         model=NANO,
         stages=(
-            Stage(steps=1700, size=256, clips=3, length=6, objects=3, stills=10, still_objects=4, **share),
-            Stage(steps=1500, size=384, clips=2, length=7, objects=3, stills=6, still_objects=4, **share),
+            Stage(steps=1500, size=256, clip_share=0.45, clips=3, length=6, stills=10, **share),
+            Stage(steps=1150, size=384, clip_share=0.65, clips=2, length=7, stills=6, **share),
         ),
         objective=Segment(losses=STEADY_LOSS),
         optimiser=Optimiser(
@@ -57,6 +57,6 @@ def nano() -> Recipe:
             clip_norm=1.0,
             frozen=(r"encoder\.trunk\.stem\..*", r"encoder\.trunk\.stages\.[01]\..*"),
         ),
-        schedule=Level(warm_up=100, cool_down=800),
+        schedule=Level(warm_up=100, cool_down=650),
         ema=0.998,
     )
