@@ -90,7 +90,7 @@ def test_what_is_drawn_reaches_the_masks_at_every_stride() -> None:
     torch.manual_seed(0)
     model = Sam2(replace(NANO.at(64), drawing=True)).eval()
     assert model.drawing is not None
-    model.prompt_encoder.mask_downscaling[0].weight.data[:, 1:] = 0
+    model.prompt_encoder.mask_downscaling.get_parameter("0.weight").data[:, 1:] = 0
     features = model.encode_image(torch.randn(1, 3, 64, 64))
     click = Points(torch.tensor([[[20.0, 30.0]]]), torch.tensor([[1]]))
     mask = torch.zeros(1, 1, 16, 16)
