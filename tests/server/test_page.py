@@ -28,7 +28,7 @@ def test_the_page_is_built_from_the_sources_that_are_here() -> None:
     if not WEB.is_dir():
         pytest.skip("needs the page's sources (web/), which are not part of an installation")
     stamp = json.loads((PAGE / "build.json").read_text(encoding="utf-8"))
-    assert stamp["sources"] == sources_hash(WEB), "the page is stale: npm ci && npm run build in web/"
+    assert stamp["sources"] == sources_hash(WEB), "the page is stale: npm install --no-save && npm run build in web/"
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:

@@ -350,7 +350,7 @@ def test_the_mask_layer_without_webgl(playwright: Any, open_editor: Open, server
     plain.close()
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm ci in web/")
+@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm install in web/")
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_axe_finds_no_violation(scheme: str, server: Any, open_editor: Open) -> None:
     editor = open_editor(color_scheme=scheme, reduced_motion="reduce")

@@ -21,7 +21,7 @@ KEEP_ALL: dict[str, Any] = {"pred_iou_thresh": 0, "stability_score_thresh": 0}
 
 @pytest.fixture(scope="module")
 def model() -> Sam2:
-    torch.manual_seed(1)
+    torch.manual_seed(2)
     return Sam2(NANO.at(128)).eval()
 
 

@@ -173,7 +173,7 @@ def test_nano(taught: Path) -> None:
 
 
 def test_image(tmp_path: Path) -> None:
-    assert clicked(overfit(scaled(image(steps=120), 2e-3, stills=4), tmp_path)) > ENOUGH
+    assert clicked(overfit(scaled(image(steps=160), 1e-3, stills=4), tmp_path)) > ENOUGH
 
 
 def test_video(tmp_path: Path) -> None:

@@ -123,7 +123,9 @@ def _add_page(app: FastAPI) -> None:
     def page() -> Response:
         index = PAGE / "index.html"
         if not index.is_file():
-            return JSONResponse({"error": "the page is not built: run `npm ci && npm run build` in web/"}, 503)
+            return JSONResponse(
+                {"error": "the page is not built: run `npm install --no-save && npm run build` in web/"}, 503
+            )
         return FileResponse(index, headers={"Cache-Control": "no-cache"})
 
     app.mount("/assets", StaticFiles(directory=PAGE / "assets", check_dir=False), name="assets")

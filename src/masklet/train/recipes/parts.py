@@ -33,7 +33,7 @@ MEMORY = (
 PARTS: dict[str, str] = {
     "trunk": r"encoder\.trunk\..*",
     "encoder": r"encoder\..*",
-    "prompts": r"prompt_encoder\..*",
+    "prompts": r"(prompt_encoder|drawing)\..*",
     "decoder": r"mask_decoder\..*",
     "memory": MEMORY,
 }
