@@ -124,7 +124,7 @@ def _add_page(app: FastAPI) -> None:
         index = PAGE / "index.html"
         if not index.is_file():
             return JSONResponse(
-                {"error": "the page is not built: run `npm install --no-save && npm run build` in web/"}, 503
+                {"error": "the page is not built: `npm install --no-save && npm run build` in web/"}, 503
             )
         return FileResponse(index, headers={"Cache-Control": "no-cache"})
 
