@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,22 @@ from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import inspect
 
 from masklet.masks import FrameMask
-from masklet.store import Applied, Change, Conflict, MaskRecord, Media, ObjectRecord, PromptRecord, State, Store
-from masklet.store.database import open_engine, upgrade
+from masklet.store import (
+    LOCAL_PROJECT,
+    Applied,
+    Change,
+    Conflict,
+    MaskRecord,
+    Media,
+    ObjectRecord,
+    PromptRecord,
+    State,
+    Store,
+)
+from masklet.store.database import downgrade, open_engine, upgrade
 from masklet.store.tables import metadata
 
 HEIGHT, WIDTH = 4, 6
@@ -217,7 +229,47 @@ def test_migrations_lead_to_the_tables_and_back(url: str) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     upgrade(engine)  # again: nothing to do
+    downgrade(engine, "base")
+    assert set(inspect(engine).get_table_names()) == {"alembic_version"}
     engine.dispose()
+
+
+def test_a_database_of_before_there_were_users_keeps_everything(url: str) -> None:
+    """Migration 0002 changes the table that all edits refer to."""
+    store = Store(url)
+    media = new_media(store)
+    one = edit(store, media, None, objects=(thing(1),), masks=(mask(1, 0, 5), mask(1, 1, 6)))
+    edit(store, media, one.head, prompts=(PromptRecord(object=1, frame=0, prompt={"points": [[1, 2]]}),))
+    expected, history = store.state(media.id), store.revisions(media.id)
+    shown = runs(store, expected)
+    store.close()
+    engine = open_engine(url)
+    downgrade(engine, "0001")
+    assert "project_id" not in {column["name"] for column in inspect(engine).get_columns("media")}
+    engine.dispose()
+
+    store = Store(url)
+    assert store.media() == [replace(media, changed=store.media()[0].changed)]
+    assert store.media()[0].project_id == LOCAL_PROJECT
+    assert store.state(media.id) == expected
+    assert store.revisions(media.id) == history
+    assert runs(store, store.state(media.id)) == shown
+    # Foreign keys hold again: what belongs to a media goes with it.
+    store.delete_media(media.id)
+    assert store.revisions(media.id) == []
+    assert store.masks([entry.row for entry in expected.masks[1].values()], HEIGHT, WIDTH) == {}
+    store.close()
+
+
+def test_a_part_of_the_history_can_be_read(store: Store) -> None:
+    media = new_media(store)
+    head = None
+    for n in range(5):
+        head = edit(store, media, head, kind=f"edit-{n}").head
+    everything = store.revisions(media.id)
+    assert [revision.kind for revision in store.revisions(media.id, count=2)] == ["edit-0", "edit-1"]
+    assert store.revisions(media.id, after=everything[1].id, count=2) == everything[2:4]
+    assert store.revisions(media.id, after=everything[4].id) == []
 
 
 def test_something_that_is_no_database_is_refused() -> None:

@@ -1,6 +1,9 @@
-"""What people did, kept in SQL: media, their objects, prompts and masks, every edit a revision, nothing overwritten."""
+"""What people did, kept in SQL: media, their objects, prompts and masks, every edit a revision, nothing overwritten;
+and who they are."""
 
+from masklet.store.accounts import Accounts
 from masklet.store.records import (
+    LOCAL_PROJECT,
     Applied,
     Change,
     Conflict,
@@ -8,13 +11,17 @@ from masklet.store.records import (
     MaskRecord,
     Media,
     ObjectRecord,
+    Project,
     PromptRecord,
     Revision,
     State,
+    User,
 )
 from masklet.store.store import Store
 
 __all__ = [
+    "LOCAL_PROJECT",
+    "Accounts",
     "Applied",
     "Change",
     "Conflict",
@@ -22,8 +29,10 @@ __all__ = [
     "MaskRecord",
     "Media",
     "ObjectRecord",
+    "Project",
     "PromptRecord",
     "Revision",
     "State",
     "Store",
+    "User",
 ]

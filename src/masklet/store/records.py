@@ -12,6 +12,9 @@ from masklet.masks import FrameMask, Rle
 Key = tuple[int, int]
 """Object and frame."""
 
+LOCAL_PROJECT = "local"
+"""The project of what was added without a login, by whoever sits at the machine."""
+
 
 class Conflict(ValueError):
     """Somebody else changed the media since its state was read; nothing was written."""
@@ -21,7 +24,9 @@ class Conflict(ValueError):
 class Media:
     """A video, a picture or a folder of pictures that is worked on.
 
-    `id` is opaque; `path` is where the file is, `uploaded` whether it belongs to the app; times are UTC.
+    `id` is opaque; `path` is where the file is, `uploaded` whether it belongs to the app; times are UTC. `project_id`
+    says to which project it belongs, `added_by` which user brought it (None: nobody who still is one); `size` is that
+    of an uploaded file in bytes, as far as it counts for a user.
     """
 
     id: str
@@ -35,6 +40,29 @@ class Media:
     fps: float
     created: datetime
     changed: datetime
+    project_id: str = LOCAL_PROJECT
+    added_by: int | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody with a token; `name` is unique."""
+
+    id: int
+    name: str
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Media that its members share; `owner` and `members` (the owner among them) are names of users."""
+
+    id: str
+    name: str
+    owner: str | None
+    members: tuple[str, ...]
+    created: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,21 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from masklet.masks import Rle
 from masklet.store import history
+from masklet.store.accounts import Accounts
 from masklet.store.database import open_engine, reading, writing
-from masklet.store.records import Applied, Change, Conflict, Key, MaskEntry, MaskRecord, Media, Revision, State
-from masklet.store.tables import heads, masks, media, objects, prompts, revisions
+from masklet.store.records import (
+    LOCAL_PROJECT,
+    Applied,
+    Change,
+    Conflict,
+    Key,
+    MaskEntry,
+    MaskRecord,
+    Media,
+    Revision,
+    State,
+)
+from masklet.store.tables import heads, masks, media, members, objects, prompts, revisions
 
 _AT_ONCE = 500
 
@@ -35,10 +47,16 @@ class Store:
     ------
     ValueError
         No database URL. SQLAlchemy's own errors where the database cannot be reached.
+
+    Attributes
+    ----------
+    accounts
+        Users, their logins, and projects.
     """
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
+        self.accounts = Accounts(self._engine)
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -47,7 +65,19 @@ class Store:
     # -- media --------------------------------------------------------------------------------------------------------
 
     def add_media(
-        self, *, name: str, kind: str, path: str, uploaded: bool, width: int, height: int, frames: int, fps: float
+        self,
+        *,
+        name: str,
+        kind: str,
+        path: str,
+        uploaded: bool,
+        width: int,
+        height: int,
+        frames: int,
+        fps: float,
+        project_id: str = LOCAL_PROJECT,
+        added_by: int | None = None,
+        size: int = 0,
     ) -> Media:
         """Enters a media and gives it an id that cannot be guessed."""
         now = datetime.now(UTC)
@@ -63,6 +93,9 @@ class Store:
             fps=fps,
             created=now,
             changed=now,
+            project_id=project_id,
+            added_by=added_by,
+            size=size,
         )
         with writing(self._engine) as connection:
             connection.execute(insert(media).values(asdict(record)))
@@ -74,6 +107,24 @@ class Store:
         with reading(self._engine) as connection:
             rows = connection.execute(select(media).order_by(media.c.created.desc(), media.c.id))
             return [Media(**row._mapping) for row in rows]
+
+    def media_of(self, user: int) -> list[Media]:
+        """The media of all projects that a user is a member of, newest first."""
+        theirs = select(members.c.project_id).where(members.c.user_id == user)
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(media).where(media.c.project_id.in_(theirs)).order_by(media.c.created.desc(), media.c.id)
+            )
+            return [Media(**row._mapping) for row in rows]
+
+    def uploaded_by(self, user: int) -> tuple[int, int]:
+        """How many uploads of a user are there, and how many bytes they have."""
+        with reading(self._engine) as connection:
+            found = select(func.count(), func.coalesce(func.sum(media.c.size), 0)).where(
+                media.c.added_by == user, media.c.uploaded
+            )
+            count, size = connection.execute(found).one()
+            return count, int(size)
 
     def find_media(self, media_id: str) -> Media | None:
         with reading(self._engine) as connection:
@@ -109,12 +160,12 @@ class Store:
                 state.masks.setdefault(thing, {})[frame] = entry
             return state
 
-    def revisions(self, media_id: str) -> list[Revision]:
-        """All edits of a media, in the order in which they were made, those taken back included."""
+    def revisions(self, media_id: str, after: int = 0, count: int | None = None) -> list[Revision]:
+        """All edits of a media, in the order in which they were made, those taken back included; or `count` of them,
+        those whose number is above `after`."""
+        wanted = select(revisions).where(revisions.c.media_id == media_id, revisions.c.id > after)
         with reading(self._engine) as connection:
-            found = connection.execute(
-                select(revisions).where(revisions.c.media_id == media_id).order_by(revisions.c.id)
-            )
+            found = connection.execute(wanted.order_by(revisions.c.id).limit(count))
             return [history.as_revision(row) for row in found]
 
     def append(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -44,9 +45,46 @@ class Utc(TypeDecorator[datetime]):
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("selector", String(16), nullable=False, unique=True),
+    Column("hash", String(64), nullable=False),
+    Column("created", Utc, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("selector", String(16), primary_key=True),
+    Column("hash", String(64), nullable=False),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("expires", Utc, nullable=False),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String, nullable=False),
+    Column("owner_id", ForeignKey("users.id", ondelete="SET NULL")),
+    Column("created", Utc, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("project_id", ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
 media = Table(
@@ -63,6 +101,9 @@ media = Table(
     Column("fps", Float, nullable=False),
     Column("created", Utc, nullable=False),
     Column("changed", Utc, nullable=False),
+    Column("project_id", ForeignKey("projects.id"), nullable=False, index=True),
+    Column("added_by", ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Column("size", BigInteger, nullable=False),
 )
 
 revisions = Table(
