@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from masklet.media import MediaError
+from masklet.server.apart import Unfit
 from masklet.server.exports import Busy
 from masklet.server.library import OutOfStep, TooLarge
-from masklet.server.probing import Unfit
 from masklet.server.roots import NotServed
 from masklet.store import Conflict
 

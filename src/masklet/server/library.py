@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from masklet.media import write_text
-from masklet.server.probing import Unfit, probe_apart
+from masklet.server.apart import Unfit
+from masklet.server.probing import probe_apart
 from masklet.server.settings import Limits
-from masklet.server.sniff import sniff
+from masklet.server.sniff import ARCHIVE, sniff
+from masklet.server.unpacking import unpack_pictures
 from masklet.store import Media, Store
 
 MOST_PIECE = 8 * 2**20
@@ -83,7 +88,7 @@ class Library:
         """Deletes a media with all edits; its file only if it was uploaded."""
         self._store.delete_media(media.id)
         if media.uploaded:
-            Path(media.path).unlink(missing_ok=True)
+            _remove(Path(media.path))
 
     # -- uploads ------------------------------------------------------------------------------------------------------
 
@@ -125,18 +130,22 @@ class Library:
             return there + len(piece)
 
     def finish(self, upload: Upload) -> Media:
-        """Enters an upload. Raises OutOfStep where bytes are missing, Unfit for what is no media, which is deleted."""
-        if upload.offset != upload.size:
-            raise OutOfStep(f"the upload has {upload.offset} of {upload.size} bytes")
+        """Enters an upload: a video, a picture, or an archive of pictures, which are its frames in natural order.
+
+        Raises OutOfStep where bytes are missing, Unfit for what is no media, which is deleted.
+        """
+        _check_complete(upload)
         part = self._part(upload.id)
         kept = part
         try:
             kept = part.rename(part.with_suffix(_sniffed(part)))
+            if kept.suffix == ARCHIVE:
+                kept = unpack_pictures(kept, self._limits)
             found = probe_apart(kept, self._limits)
         except FileNotFoundError:
             raise OutOfStep("the upload is being finished already") from None
         except Unfit as error:
-            kept.unlink(missing_ok=True)
+            _remove(kept)
             self._note(upload.id).unlink(missing_ok=True)
             raise Unfit(str(error).replace(kept.name, upload.name)) from None
         media = self._store.add_media(
@@ -152,8 +161,26 @@ class Library:
         self._note(upload.id).unlink(missing_ok=True)
         return media
 
+    @contextmanager
+    def taken(self, upload: Upload) -> Iterator[Path]:
+        """The file of an upload that is to be no media; it is deleted when the block ends. Raises OutOfStep where
+        bytes are missing."""
+        _check_complete(upload)
+        try:
+            file = self._part(upload.id).rename(self._folder / f"{upload.id}.taken")
+        except FileNotFoundError:
+            raise OutOfStep("the upload is being used already") from None
+        self._note(upload.id).unlink(missing_ok=True)
+        try:
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
+
     def _remove_stale(self) -> None:
-        """Uploads that nobody went on with for a day."""
+        """Uploads that nobody went on with for a day, and files that a server left behind when it was killed."""
+        for taken in self._folder.glob("*.taken"):
+            if time.time() - taken.stat().st_mtime > _STALE_SECONDS:
+                taken.unlink(missing_ok=True)
         for note in self._folder.glob("*.json"):
             part = self._part(note.stem)
             if not part.exists() or time.time() - part.stat().st_mtime > _STALE_SECONDS:
@@ -165,6 +192,19 @@ class Library:
 
     def _note(self, upload_id: str) -> Path:
         return self._folder / f"{upload_id}.json"
+
+
+def _check_complete(upload: Upload) -> None:
+    if upload.offset != upload.size:
+        raise OutOfStep(f"the upload has {upload.offset} of {upload.size} bytes")
+
+
+def _remove(path: Path) -> None:
+    """Removes a file, or a folder with all that is in it; neither has to be there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _sniffed(path: Path) -> str:

@@ -133,9 +133,10 @@ class Live:
 
     # -- edits --------------------------------------------------------------------------------------------------------
 
-    def next_object(self) -> int:
+    def next_object(self, count: int = 1) -> int:
+        """The number of the first of `count` new objects. Raises ValueError where there would be too many."""
         number = self._store.next_object(self.media.id)
-        if number >= 2**16:
+        if number + count > 2**16:
             raise ValueError("a media holds at most 65535 objects")
         return number
 
@@ -149,7 +150,9 @@ class Live:
             except Conflict:
                 self._start_over()
                 raise
-            self._follow(applied, {(record.object, record.frame): record for record in change.masks})
+            # Where there are many, pages ask for those that they show.
+            few = len(change.masks) <= _RESENT
+            self._follow(applied, {(record.object, record.frame): record for record in change.masks} if few else None)
             return applied
 
     def undo(self) -> Applied:

@@ -11,12 +11,16 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from masklet import __version__
+from masklet.masks import Masklet
 from masklet.server.errors import Refused
 from masklet.server.exports import Export, ExportName
+from masklet.server.imports import read_apart
 from masklet.server.library import MOST_PIECE, Upload
 from masklet.server.live import describe_media
+from masklet.server.mask_files import MaskFile
 from masklet.server.pictures import MOST_HEIGHT, MOST_STRIP, forget_strips, frame_jpeg, strip_jpeg
 from masklet.server.services import Services
+from masklet.server.worker import Urgency
 from masklet.store import Media
 
 _FOR_EVER = "private, max-age=31536000, immutable"
@@ -61,6 +65,22 @@ class UploadState(BaseModel):
 class ExportBegin(_Body):
     format: ExportName
     objects: Annotated[list[int], Field(min_length=1, max_length=1000)] | None = None
+
+
+class ImportBegin(_Body):
+    """An upload with masks. `every`: how many frames apart the prompts are. `frame`: where a single picture goes."""
+
+    upload: Annotated[str, Field(min_length=1, max_length=64)]
+    every: Annotated[int, Field(ge=1, lt=2**31)] = 1
+    frame: Annotated[int, Field(ge=0, lt=2**31)] = 0
+
+
+class Imported(BaseModel):
+    """The new objects, and on how many of their frames there are masks and prompts."""
+
+    objects: list[int]
+    masks: int
+    prompts: int
 
 
 class ExportState(BaseModel):
@@ -232,6 +252,30 @@ async def put_piece(
 @router.post("/uploads/{upload_id}/finish")
 def finish_upload(upload: ChosenUpload, parts: Parts) -> MediaItem:
     return _item(parts.library.finish(upload), 0)
+
+
+# -- imports ----------------------------------------------------------------------------------------------------------
+
+
+@router.post("/media/{media_id}/imports")
+async def import_masks(body: ImportBegin, media: ChosenMedia, parts: Parts) -> Imported:
+    """Makes objects of the masks in an upload, which is used up: one edit, which can be taken back."""
+    upload = chosen_upload(body.upload, parts)
+    if body.frame >= media.frames:
+        raise Refused(422, f"{media.name} has {media.frames} frames, there is no frame {body.frame}")
+
+    def read() -> tuple[Masklet, ...]:
+        clip = parts.studio.clips.get(media)
+        with parts.library.taken(upload) as path:
+            return read_apart(MaskFile(path=path, name=upload.name), clip, body.frame, parts.settings.limits)
+
+    masklets = await asyncio.to_thread(read)
+    bench = await parts.studio.open(media)
+    change = await asyncio.wrap_future(
+        parts.studio.worker.submit(Urgency.COMMAND, lambda: bench.import_masks(masklets, body.every))
+    )
+    numbers = [record.object for record in change.objects]
+    return Imported(objects=numbers, masks=len(change.masks), prompts=len(change.prompts))
 
 
 # -- exports ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 _HEAD = 512
+ARCHIVE = ".zip"
+"""The suffix of what holds a folder of pictures."""
 
 # (offset, bytes, suffix): the suffix tells pictures from video, and is what an upload is stored under.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
@@ -40,12 +42,14 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x06\x0e\x2b\x34", ".mxf"),
     (0, b"DKIF", ".ivf"),
     (0, b"YUV4MPEG2 ", ".y4m"),
+    (0, b"PK\x03\x04", ARCHIVE),
 )
 _SYNC = 0x47
 
 
 def sniff(path: Path) -> str:
-    """The suffix that suits a file's content. Raises ValueError for what is no picture or video, OSError as reading."""
+    """The suffix that suits a file's content. Raises ValueError for what is no picture, video or archive, OSError as
+    reading."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
     for offset, signature, suffix in _SIGNATURES:

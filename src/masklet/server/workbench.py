@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
-from masklet.masks import FrameMask, Rle
+from masklet.masks import FrameMask, Masklet, Rle
 from masklet.masks.palette import object_colour
 from masklet.masks.rle import union
+from masklet.server.imports import as_change
 from masklet.server.live import Live
 from masklet.server.messages import (
     Candidates,
@@ -133,6 +134,17 @@ class Workbench:
         self.live.commit("object-merge", {"objects": numbers, "into": command.into}, change)
         self._model.drop()
         return {}
+
+    def import_masks(self, masklets: Sequence[Masklet], every: int) -> Change:
+        """Makes objects of masks from a file; of the frames with masks each `every`-th becomes a prompt."""
+        self._tracking.end("stopped")
+        with self.live.lock:
+            first = self.live.next_object(len(masklets))
+            change = as_change(masklets, first, every)
+            numbers = [record.object for record in change.objects]
+            self.live.commit("import", {"objects": numbers, "every": every}, change)
+        self._model.drop()
+        return change
 
     # -- prompts ------------------------------------------------------------------------------------------------------
 
