@@ -47,10 +47,10 @@ describe("the state", () => {
     server().say({ type: "lanes", sequence: 3, lanes: { "1": { ...LANE, prompted: [3] } } });
     expect(editor.object(1)?.name).toBe("Dog");
     expect(editor.state.get().lanes.get(1)?.prompted).toEqual([3]);
-    expect(editor.maskOf(1, 3)).not.toBeNull();
+    expect(editor.prompting.maskOf(1, 3)).not.toBeNull();
     server().say({ type: "dropped", sequence: 4, object: 1, frames: [[0, 10]] });
     server().say({ type: "lanes", sequence: 5, lanes: { "1": null } });
-    expect(editor.maskOf(1, 3)).toBeNull();
+    expect(editor.prompting.maskOf(1, 3)).toBeNull();
     expect(editor.state.get().lanes.size).toBe(0);
     server().say({ type: "objects", sequence: 6, objects: [], undo: true, redo: false });
     expect(editor.state.get().selected).toBeNull();
@@ -64,7 +64,7 @@ describe("the state", () => {
     expect(editor.state.get().connection).toBe("waiting");
     vi.advanceTimersByTime(500);
     server().say(hello({ objects: [OBJECT] }));
-    expect(editor.maskOf(1, 3)).toBeNull();
+    expect(editor.prompting.maskOf(1, 3)).toBeNull();
     expect(server().commands("masks").length).toBe(1);
   });
 });
@@ -106,13 +106,13 @@ describe("a click", () => {
     await open({ objects: [OBJECT] });
     const clicked = click(1, 1, 0);
     await settle();
-    expect(editor.promptsAt(0).pending).toEqual({ points: [[1, 1]], labels: [0], box: null });
-    expect(editor.promptsAt(0).known).toBeNull();
+    expect(editor.prompting.promptsAt(0).pending).toEqual({ points: [[1, 1]], labels: [0], box: null });
+    expect(editor.prompting.promptsAt(0).known).toBeNull();
     const prompts = { "0": { points: [[1, 1]], labels: [0], box: null } };
     server().say({ type: "lanes", sequence: 2, lanes: { "1": { ...LANE, prompts } } });
     server().answer("prompt", { candidates: 0 });
     await clicked;
-    expect(editor.promptsAt(0)).toEqual({ known: prompts["0"], pending: null });
+    expect(editor.prompting.promptsAt(0)).toEqual({ known: prompts["0"], pending: null });
     expect(editor.state.get().working).toBe(0);
   });
 
@@ -127,7 +127,7 @@ describe("a click", () => {
     server().answer("candidates");
     await clicked;
     expect(editor.state.get().candidates).toMatchObject({ object: 1, frame: 0, chosen: 0 });
-    editor.chooseCandidate(2);
+    editor.prompting.chooseCandidate(2);
     expect(server().commands("choose").at(-1)).toMatchObject({ object: 1, frame: 0, candidate: 2 });
     editor.player.seek(5);
     expect(editor.state.get().candidates).toBeNull();
@@ -150,7 +150,7 @@ describe("a click", () => {
     server().say({ type: "error", request: server().commands("prompt")[0]?.request, message: "the point is outside" });
     await clicked;
     expect(notices.list.get()[0]?.text).toBe("The point is outside");
-    expect(editor.promptsAt(0).pending).toBeNull();
+    expect(editor.prompting.promptsAt(0).pending).toBeNull();
   });
 });
 
@@ -166,7 +166,7 @@ describe("an edit by hand", () => {
     await open({ objects: [OBJECT] });
     const first = paint(2);
     await settle();
-    const once = area(editor.maskOf(1, 0) ?? { height: 6, width: 8, runs: new Uint32Array() });
+    const once = area(editor.prompting.maskOf(1, 0) ?? { height: 6, width: 8, runs: new Uint32Array() });
     expect(once).toBeGreaterThan(0);
     void paint(6);
     await settle();
@@ -174,10 +174,10 @@ describe("an edit by hand", () => {
     expect(sentArea(1)).toBe(2 * once);
     server().say({ type: "done", request: server().commands("mask")[0]?.request });
     await first;
-    expect(editor.maskOf(1, 0)).not.toBeNull();
+    expect(editor.prompting.maskOf(1, 0)).not.toBeNull();
     server().answer("mask");
     await settle();
-    expect(editor.maskOf(1, 0)).toBeNull();
+    expect(editor.prompting.maskOf(1, 0)).toBeNull();
   });
 });
 
@@ -185,11 +185,11 @@ describe("tracking", () => {
   it("goes to the end of the media, or of the range", async () => {
     await open({ objects: [OBJECT] });
     editor.player.seek(20);
-    editor.track("forward", null);
+    editor.tracking.begin("forward", null);
     editor.settings.patch({ range: [10, 30] });
-    editor.track("forward", [1]);
-    editor.track("backward", null);
-    editor.trackRange(null);
+    editor.tracking.begin("forward", [1]);
+    editor.tracking.begin("backward", null);
+    editor.tracking.beginInRange(null);
     expect(
       server()
         .commands("track")
@@ -206,7 +206,7 @@ describe("tracking", () => {
     await open({ objects: [OBJECT] });
     const progress = (frame: number) =>
       server().say({ type: "progress", job: 1, frame, done: frame, total: 99, rate: 2 });
-    editor.track("forward", null);
+    editor.tracking.begin("forward", null);
     server().answer("track", { job: 1 });
     progress(1);
     progress(2);
@@ -215,7 +215,7 @@ describe("tracking", () => {
     progress(3);
     expect(editor.player.cursor.get()).toBe(50);
     expect(editor.state.get().job).toMatchObject({ job: 1, done: 3 });
-    editor.stopTracking();
+    editor.tracking.stop();
     expect(server().commands("stop").at(-1)).toMatchObject({ job: 1 });
     server().say({ type: "finished", job: 1, state: "stopped", error: null });
     expect(editor.state.get().job).toBeNull();
@@ -223,7 +223,7 @@ describe("tracking", () => {
 
   it("is over even where its end is told before the command's answer", async () => {
     await open({ objects: [OBJECT] });
-    editor.track("forward", null);
+    editor.tracking.begin("forward", null);
     server().say({ type: "finished", job: 7, state: "done", error: null });
     server().answer("track", { job: 7 });
     await settle();

@@ -1,9 +1,11 @@
 /** The stage: pointers, wheel and keyboard pointer become view changes and gestures; picture and overlay are drawn. */
-import type { Editor } from "./editor";
+import type { Settings } from "./editor-state";
 import { Layer } from "./layer";
 import { drawOverlay } from "./overlay";
+import type { MaskLook } from "./painter";
+import type { FramePrompts } from "./prompting";
 import { Store } from "./state";
-import { Pen } from "./tools";
+import { type Gesture, Pen } from "./tools";
 import { centred, fitted, isInside, type Point, panned, type Size, toPicture, type View, zoomed } from "./view";
 
 /** A press that moves farther than this is no click. */
@@ -13,6 +15,32 @@ const WHEEL_ZOOM = 0.0015;
 const REDUCED_HEIGHT = 1080;
 const DRAWING_TOOLS = ["box", "lasso", "brush", "eraser"];
 
+/** What a stage shows, and who takes the gestures on it. */
+export interface StageScene {
+  /** Of the full-size frame. */
+  readonly media: Size;
+  readonly settings: Store<Settings>;
+  /** Changes when something has to be drawn again. */
+  readonly drawn: Store<number>;
+  /** Number of the frame that was shown last. */
+  readonly shown: number;
+  /** CSS colour of the object in hand. */
+  readonly colour: string;
+  /** Takes the pictures to show; set by the stage. */
+  onPicture: (picture: ImageBitmap) => void;
+  /** Begin to give pictures. */
+  start(): void;
+  /** Give the picture once more: the stage has lost it. */
+  showAgain(): void;
+  /** Pictures of this height will do; null: full size. */
+  setHeight(height: number | null): void;
+  looks(): readonly MaskLook[];
+  /** Of the object in hand on the shown frame. */
+  prompts(): FramePrompts;
+  hoverAt(point: Point | null): void;
+  apply(gesture: Gesture): Promise<void>;
+}
+
 type Mode = "none" | "press" | "pan" | "draw" | "pinch";
 
 export class Stage {
@@ -21,7 +49,7 @@ export class Stage {
   readonly pointer = new Store<Point | null>(null);
   /** The keyboard's pointer; null while it is off. */
   readonly crosshair = new Store<Point | null>(null);
-  readonly #editor: Editor;
+  readonly #scene: StageScene;
   readonly #overlay: HTMLCanvasElement;
   readonly #layer: Layer;
   readonly #pen: Pen;
@@ -35,21 +63,21 @@ export class Stage {
   #pressed: { at: Point; negative: boolean } | null = null;
   #handle = 0;
 
-  constructor(editor: Editor, root: HTMLElement, canvas: HTMLCanvasElement, overlay: HTMLCanvasElement) {
-    this.#editor = editor;
+  constructor(scene: StageScene, root: HTMLElement, canvas: HTMLCanvasElement, overlay: HTMLCanvasElement) {
+    this.#scene = scene;
     this.#overlay = overlay;
-    this.#pen = new Pen(editor.media);
+    this.#pen = new Pen(scene.media);
     this.#layer = new Layer(
       canvas,
-      editor.media,
-      () => editor.looks(),
-      () => editor.player.showAgain(),
+      scene.media,
+      () => scene.looks(),
+      () => scene.showAgain(),
     );
-    editor.onPicture = (picture) => {
+    scene.onPicture = (picture) => {
       this.#layer.setPicture(picture);
-      root.dataset.frame = String(editor.player.shown);
+      root.dataset.frame = String(scene.shown);
     };
-    this.#cleanup.push(editor.drawn.subscribe(this.#changed), this.crosshair.subscribe(this.#changed));
+    this.#cleanup.push(scene.drawn.subscribe(this.#changed), this.crosshair.subscribe(this.#changed));
     this.#observer = new ResizeObserver(() => this.#resize(root));
     this.#observer.observe(root);
     this.#listen("pointerdown", this.#down);
@@ -59,7 +87,7 @@ export class Stage {
     this.#listen("pointerleave", () => this.#leave());
     this.#listen("wheel", this.#wheel, { passive: false });
     this.#listen("contextmenu", (event) => event.preventDefault());
-    editor.player.start();
+    scene.start();
   }
 
   get kind(): "webgl2" | "2d" {
@@ -71,20 +99,20 @@ export class Stage {
     for (const undo of this.#cleanup) undo();
     cancelAnimationFrame(this.#handle);
     this.#layer.dispose();
-    this.#editor.onPicture = () => {};
+    this.#scene.onPicture = () => {};
   }
 
   // The view
 
   readonly fit = (): void => {
     this.#fitted = true;
-    this.#setView(fitted(this.#editor.media, this.#size, this.#size.width < 500 ? 0 : 16));
+    this.#setView(fitted(this.#scene.media, this.#size, this.#size.width < 500 ? 0 : 16));
   };
 
   /** One pixel of the frame on one CSS pixel. */
   readonly fullSize = (): void => {
     this.#fitted = false;
-    this.#setView(centred(this.#editor.media, this.#size, 1));
+    this.#setView(centred(this.#scene.media, this.#size, 1));
   };
 
   /** Zoom around the keyboard's pointer, or the middle. */
@@ -100,20 +128,20 @@ export class Stage {
 
   #zoomAt(at: Point, factor: number): void {
     this.#fitted = false;
-    this.#setView(zoomed(this.view.get(), this.#editor.media, this.#size, at, factor));
+    this.#setView(zoomed(this.view.get(), this.#scene.media, this.#size, at, factor));
   }
 
   #panBy(by: Point): void {
     this.#fitted = false;
-    this.#setView(panned(this.view.get(), this.#editor.media, this.#size, by));
+    this.#setView(panned(this.view.get(), this.#scene.media, this.#size, by));
   }
 
   #setView(view: View): void {
     this.view.set(view);
     this.#layer.setView(view);
-    const { height } = this.#editor.media;
+    const { height } = this.#scene.media;
     const seen = height * view.scale * this.#density;
-    this.#editor.player.setHeight(height > REDUCED_HEIGHT && seen <= REDUCED_HEIGHT ? REDUCED_HEIGHT : null);
+    this.#scene.setHeight(height > REDUCED_HEIGHT && seen <= REDUCED_HEIGHT ? REDUCED_HEIGHT : null);
     this.#changed();
   }
 
@@ -132,17 +160,17 @@ export class Stage {
   // The keyboard's pointer
 
   readonly toggleCrosshair = (): void => {
-    const { width, height } = this.#editor.media;
+    const { width, height } = this.#scene.media;
     this.#pen.cancel();
     this.crosshair.set(this.crosshair.get() === null ? { x: width / 2, y: height / 2 } : null);
-    this.#editor.hoverAt(this.crosshair.get());
+    this.#scene.hoverAt(this.crosshair.get());
   };
 
   /** Move the keyboard's pointer by screen pixels; a lowered pen draws. */
   moveCrosshair(dx: number, dy: number): void {
     const from = this.crosshair.get();
     if (from === null) return;
-    const { width, height } = this.#editor.media;
+    const { width, height } = this.#scene.media;
     const { scale } = this.view.get();
     const at = {
       x: Math.min(width - 0.5, Math.max(0.5, from.x + dx / scale)),
@@ -151,13 +179,13 @@ export class Stage {
     this.#pen.move(at);
     this.crosshair.set(at);
     this.pointer.set(at);
-    if (this.#pen.trace === null) this.#editor.hoverAt(at);
+    if (this.#pen.trace === null) this.#scene.hoverAt(at);
   }
 
   /** Click with the keyboard's pointer; with box, lasso, brush and eraser: lower the pen, then lift it. */
   pressCrosshair(negative: boolean): void {
     const at = this.crosshair.get();
-    const { tool } = this.#editor.settings.get();
+    const { tool } = this.#scene.settings.get();
     if (at === null || tool === "hand") return;
     if (DRAWING_TOOLS.includes(tool) && this.#pen.trace === null) this.#lower(at, negative);
     else {
@@ -196,14 +224,14 @@ export class Stage {
     const at = this.#at(event);
     this.#overlay.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, at);
-    this.#editor.hoverAt(null);
+    this.#scene.hoverAt(null);
     if (this.#pointers.size === 2) {
       this.#pen.cancel();
       this.#mode = "pinch";
       return;
     }
     if (this.#pointers.size > 2) return;
-    const { tool } = this.#editor.settings.get();
+    const { tool } = this.#scene.settings.get();
     const negative = event.button === 2 || event.altKey;
     if (event.button === 1 || tool === "hand") this.#mode = "pan";
     else if (tool === "click") {
@@ -219,9 +247,9 @@ export class Stage {
     const at = this.#at(event);
     const last = this.#pointers.get(event.pointerId);
     const inPicture = toPicture(this.view.get(), at);
-    this.pointer.set(isInside(this.#editor.media, inPicture) ? inPicture : null);
+    this.pointer.set(isInside(this.#scene.media, inPicture) ? inPicture : null);
     if (last === undefined) {
-      if (event.pointerType !== "touch") this.#editor.hoverAt(this.pointer.get());
+      if (event.pointerType !== "touch") this.#scene.hoverAt(this.pointer.get());
       this.#changed();
       return;
     }
@@ -264,7 +292,7 @@ export class Stage {
   #leave(): void {
     if (this.#pointers.size > 0) return;
     this.pointer.set(null);
-    this.#editor.hoverAt(null);
+    this.#scene.hoverAt(null);
     this.#changed();
   }
 
@@ -287,7 +315,7 @@ export class Stage {
   };
 
   #lower(at: Point, negative: boolean): void {
-    const { tool, value, radius } = this.#editor.settings.get();
+    const { tool, value, radius } = this.#scene.settings.get();
     if (tool === "hand") return;
     this.#pen.down(at, { tool, radius, value: negative ? (value === 1 ? 0 : 1) : value });
     this.#changed();
@@ -296,7 +324,7 @@ export class Stage {
   #lift(): void {
     const gesture = this.#pen.up();
     this.#changed();
-    if (gesture !== null) void this.#editor.apply(gesture);
+    if (gesture !== null) void this.#scene.apply(gesture);
   }
 
   // Drawing
@@ -311,16 +339,16 @@ export class Stage {
     this.#handle = 0;
     const context = this.#overlay.getContext("2d");
     if (context === null) return;
-    const editor = this.#editor;
-    const { tool, radius } = editor.settings.get();
-    const { known, pending } = editor.promptsAt(editor.player.shown);
+    const scene = this.#scene;
+    const { tool, radius } = scene.settings.get();
+    const { known, pending } = scene.prompts();
     const place = this.crosshair.get() ?? this.pointer.get();
     const isBrush = tool === "brush" || tool === "eraser";
     drawOverlay(context, {
       view: this.view.get(),
       stage: this.#size,
       density: this.#density,
-      colour: editor.object(editor.state.get().selected)?.colour ?? "#ffffff",
+      colour: scene.colour,
       prompt: known,
       pending,
       trace: this.#pen.trace,

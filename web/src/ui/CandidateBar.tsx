@@ -28,11 +28,11 @@ export function CandidateBar() {
           className="candidate"
           aria-pressed={i === candidates.chosen}
           title={`Predicted quality ${Math.round(message.iou * 100)} % (K: next)`}
-          onPointerEnter={() => editor.tryCandidate(i)}
-          onPointerLeave={() => editor.tryCandidate(null)}
-          onFocus={() => editor.tryCandidate(i)}
-          onBlur={() => editor.tryCandidate(null)}
-          onClick={() => editor.chooseCandidate(i)}
+          onPointerEnter={() => editor.prompting.tryCandidate(i)}
+          onPointerLeave={() => editor.prompting.tryCandidate(null)}
+          onFocus={() => editor.prompting.tryCandidate(i)}
+          onBlur={() => editor.prompting.tryCandidate(null)}
+          onClick={() => editor.prompting.chooseCandidate(i)}
         >
           <CandidateTile
             mask={message.mask}
@@ -43,7 +43,7 @@ export function CandidateBar() {
           <span>{names[i]}</span>
         </button>
       ))}
-      <IconButton icon="close" label="Keep the mask" onClick={editor.dismissCandidates} />
+      <IconButton icon="close" label="Keep the mask" onClick={editor.prompting.dismissCandidates} />
     </div>
   );
 }

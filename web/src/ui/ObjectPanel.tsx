@@ -15,7 +15,7 @@ export function ObjectPanel({ open }: { readonly open: boolean }) {
         <h2>Objects</h2>
         {objects.length > 0 && <span className="count">{objects.length}</span>}
         <span className="spacer" />
-        <IconButton icon="add" label="New object" keys="n" text="New" onClick={() => void editor.addObject()} />
+        <IconButton icon="add" label="New object" keys="n" text="New" onClick={() => void editor.objects.add()} />
       </div>
       {objects.length === 0 ? (
         <p className="panel-empty">No objects yet. The first click on the picture makes one.</p>
@@ -48,7 +48,7 @@ function ObjectRow({ object, others, selected }: ObjectRowProps) {
           name={name}
           onDone={(next) => {
             setNaming(false);
-            if (next !== null && next !== name) editor.changeObject(id, { name: next });
+            if (next !== null && next !== name) editor.objects.change(id, { name: next });
           }}
         />
       ) : (
@@ -67,13 +67,13 @@ function ObjectRow({ object, others, selected }: ObjectRowProps) {
         icon={hidden ? "eyeOff" : "eye"}
         label={hidden ? `Show ${name}` : `Hide ${name}`}
         className={hidden ? "is-on" : "quiet"}
-        onClick={() => editor.changeObject(id, { hidden: !hidden })}
+        onClick={() => editor.objects.change(id, { hidden: !hidden })}
       />
       <IconButton
         icon={locked ? "lock" : "unlock"}
         label={locked ? `Unlock ${name}` : `Lock ${name}`}
         className={locked ? "is-on" : "quiet"}
-        onClick={() => editor.changeObject(id, { locked: !locked })}
+        onClick={() => editor.objects.change(id, { locked: !locked })}
       />
       <Menu
         label={`More about ${name}`}
@@ -84,15 +84,15 @@ function ObjectRow({ object, others, selected }: ObjectRowProps) {
             .map((other) => ({
               label: `Merge into ${other.name}`,
               disabled: locked || other.locked,
-              run: () => editor.mergeObject(id, other.id),
+              run: () => editor.objects.merge(id, other.id),
             })),
-          { label: "Clear all its masks", disabled: locked, run: () => editor.clearObject(id) },
+          { label: "Clear all its masks", disabled: locked, run: () => editor.objects.clear(id) },
           {
             label: "Delete",
             icon: "trash" as const,
             danger: true,
             disabled: locked,
-            run: () => editor.deleteObject(id),
+            run: () => editor.objects.delete(id),
           },
         ]}
       />
@@ -109,7 +109,7 @@ function ColourSwatch({ object }: { readonly object: ObjectInfo }) {
     const element = input.current;
     if (element === null) return;
     element.value = colour;
-    const chosen = () => editor.changeObject(id, { colour: element.value });
+    const chosen = () => editor.objects.change(id, { colour: element.value });
     element.addEventListener("change", chosen);
     return () => element.removeEventListener("change", chosen);
   }, [editor, id, colour]);

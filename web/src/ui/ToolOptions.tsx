@@ -44,7 +44,7 @@ export function ToolOptions() {
           label="Clear the object in this frame"
           keys="Delete"
           text="Clear frame"
-          onClick={editor.clearFrame}
+          onClick={editor.prompting.clearFrame}
         />
       )}
     </div>

@@ -144,7 +144,7 @@ function TrackControls() {
           <span className="track-rate">{rate > 0 ? `${rate.toFixed(1)} frames/s` : ""}</span>
         </span>
         {total > 0 ? <progress aria-label="Tracking" value={done} max={total} /> : <progress aria-label="Tracking" />}
-        <IconButton icon="stop" label="Stop tracking" text="Stop" onClick={editor.stopTracking} />
+        <IconButton icon="stop" label="Stop tracking" text="Stop" onClick={editor.tracking.stop} />
       </div>
     );
   }
@@ -157,13 +157,13 @@ function TrackControls() {
         label="Track backward"
         keys="Shift+t"
         disabled={disabled}
-        onClick={() => editor.track("backward", objects)}
+        onClick={() => editor.tracking.begin("backward", objects)}
       />
       <IconButton
         icon="both"
         label="Track both ways"
         disabled={disabled}
-        onClick={() => editor.track("both", objects)}
+        onClick={() => editor.tracking.begin("both", objects)}
       />
       <IconButton
         icon="forward"
@@ -172,7 +172,7 @@ function TrackControls() {
         text="Track"
         className="primary"
         disabled={disabled}
-        onClick={() => editor.track("forward", objects)}
+        onClick={() => editor.tracking.begin("forward", objects)}
       />
       <Menu
         label="More about tracking"
@@ -187,7 +187,7 @@ function TrackControls() {
             label: "Track the range",
             icon: "forward",
             disabled: disabled || range === null,
-            run: () => editor.trackRange(objects),
+            run: () => editor.tracking.beginInRange(objects),
           },
         ]}
       />

@@ -85,7 +85,7 @@ export function editorBindings(editor: Editor, stage: Stage | null, sheets: Shee
       label: "Give up what is under way",
       run: () => {
         if (stage?.cancel()) return;
-        if (editor.state.get().candidates !== null) editor.dismissCandidates();
+        if (editor.state.get().candidates !== null) editor.prompting.dismissCandidates();
         else if (isMoving()) stage?.toggleCrosshair();
       },
     },
@@ -108,7 +108,7 @@ export function editorBindings(editor: Editor, stage: Stage | null, sheets: Shee
       run: () => stage?.pressCrosshair(true),
     },
 
-    { keys: ["n"], group: "Objects", label: "New object", run: () => void editor.addObject() },
+    { keys: ["n"], group: "Objects", label: "New object", run: () => void editor.objects.add() },
     ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => ({
       keys: [String(n)],
       group: "Objects",
@@ -121,20 +121,20 @@ export function editorBindings(editor: Editor, stage: Stage | null, sheets: Shee
       label: "Hide or show the object",
       run: () => {
         const object = selected();
-        if (object !== undefined) editor.changeObject(object.id, { hidden: !object.hidden });
+        if (object !== undefined) editor.objects.change(object.id, { hidden: !object.hidden });
       },
     },
     {
       keys: ["Delete", "Backspace"],
       group: "Objects",
       label: "Clear the object in this frame",
-      run: editor.clearFrame,
+      run: editor.prompting.clearFrame,
     },
     { keys: ["k"], group: "Objects", label: "Next candidate", run: () => nextCandidate(editor) },
 
-    { keys: ["t"], group: "Track", label: "Track forward", run: () => editor.track("forward", null) },
-    { keys: ["Shift+t"], group: "Track", label: "Track backward", run: () => editor.track("backward", null) },
-    { keys: ["Mod+Shift+x"], group: "Track", label: "Stop tracking", run: editor.stopTracking },
+    { keys: ["t"], group: "Track", label: "Track forward", run: () => editor.tracking.begin("forward", null) },
+    { keys: ["Shift+t"], group: "Track", label: "Track backward", run: () => editor.tracking.begin("backward", null) },
+    { keys: ["Mod+Shift+x"], group: "Track", label: "Stop tracking", run: editor.tracking.stop },
     { keys: ["g"], group: "Track", label: "Next frame to check", run: editor.checkNext },
 
     { keys: ["Mod+z"], group: "Page", label: "Undo", run: editor.undo },
@@ -156,5 +156,5 @@ export function editorBindings(editor: Editor, stage: Stage | null, sheets: Shee
 
 function nextCandidate(editor: Editor): void {
   const { candidates } = editor.state.get();
-  if (candidates !== null) editor.chooseCandidate((candidates.chosen + 1) % candidates.masks.length);
+  if (candidates !== null) editor.prompting.chooseCandidate((candidates.chosen + 1) % candidates.masks.length);
 }

@@ -1,0 +1,48 @@
+/** Objects of a media item: made, changed, merged and taken away. */
+import type { Desk } from "./desk";
+import type { Commands } from "./protocol";
+
+export class Objects {
+  readonly #desk: Desk;
+  #creating: Promise<number> | null = null;
+
+  constructor(desk: Desk) {
+    this.#desk = desk;
+  }
+
+  /** Make an object and select it; its number, or null where the server refused. */
+  readonly add = (): Promise<number | null> =>
+    this.#desk.attempt(async () => {
+      // Two clicks in a row are about one new object.
+      this.#creating ??= this.#desk.send("object-add", {}).then(({ answer }) => answer.object);
+      try {
+        const object = await this.#creating;
+        this.#desk.select(object);
+        return object;
+      } finally {
+        this.#creating = null;
+      }
+    });
+
+  change(object: number, change: Omit<Commands["object-change"], "object">): void {
+    void this.#desk.attempt(() => this.#desk.send("object-change", { object, ...change }));
+  }
+
+  delete(object: number): void {
+    void this.#desk.attempt(() => this.#desk.send("object-delete", { object }));
+  }
+
+  /** One object becomes part of another, frame by frame. */
+  merge(object: number, into: number): void {
+    void this.#desk.attempt(async () => {
+      await this.#desk.send("object-merge", { objects: [into, object], into });
+      this.#desk.select(into);
+    });
+  }
+
+  /** Take all prompts and masks of an object away. */
+  clear(object: number): void {
+    this.#desk.state.patch({ candidates: null });
+    void this.#desk.attempt(() => this.#desk.send("clear", { object }));
+  }
+}
