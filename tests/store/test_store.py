@@ -76,7 +76,8 @@ def test_media_are_listed_newest_first_and_deleted_with_all_their_edits(store: S
     assert store.find_media(first.id) == first
     assert store.find_media("nothing") is None
     edit(store, first, None, objects=(thing(1),), masks=(mask(1, 0, 5),))
-    assert store.object_counts() == {first.id: 1, second.id: 0}
+    assert store.object_counts([first.id, second.id]) == {first.id: 1, second.id: 0}
+    assert store.object_counts([second.id]) == {second.id: 0}
     changed = store.find_media(first.id)
     assert changed is not None
     assert changed.changed > first.changed

@@ -55,7 +55,7 @@ def app_command(
         masklet app ~/Videos --model sam2.1-hiera-tiny --device cuda
     """
     try:
-        from masklet.cli.serving import serve
+        from masklet.cli.serving import ModelChoice, serve
     except ImportError as error:
         raise ValueError(f"this command needs {error.name}: pip install 'masklet[app]'") from None
     return serve(
@@ -64,7 +64,5 @@ def app_command(
         open_browser=open_browser,
         data=data,
         database=database,
-        model=model,
-        device=device,
-        dtype=dtype,
+        model=ModelChoice(name=model, device=device, dtype=dtype),
     )

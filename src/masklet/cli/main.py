@@ -21,6 +21,7 @@ from masklet.cli.info import info
 from masklet.cli.models import models
 from masklet.cli.report import report
 from masklet.cli.segment import segment
+from masklet.cli.serve import serve_app
 from masklet.cli.slicing import slices
 from masklet.cli.track import track
 from masklet.cli.train import train
@@ -44,7 +45,7 @@ app = App(
 )
 evaluate_app.command(slices)
 app.command(app_command, name="app")
-for command in (segment, everything, track, evaluate_app, compare, report, train, data_app, info, models):
+for command in (segment, everything, track, serve_app, evaluate_app, compare, report, train, data_app, info, models):
     app.command(command)
 
 

@@ -1,10 +1,11 @@
-"""What `masklet app` does: set a server up, say where it is, run it."""
+"""What `masklet app` and `masklet serve` do: set a server up, say where it is, run it."""
 
 from __future__ import annotations
 
 import getpass
 import webbrowser
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
@@ -17,13 +18,38 @@ from masklet.model.registry import canonical
 from masklet.model.sam2 import Sam2
 from masklet.server.app import create_app
 from masklet.server.library import Library
+from masklet.server.lock import sole_server
 from masklet.server.logs import logging_to_stderr
-from masklet.server.running import bind, make_server, origins_of
-from masklet.server.settings import Limits, ModelInfo, Settings
+from masklet.server.running import bind, checked_origin, is_everywhere, is_private, make_server, origins_of
+from masklet.server.settings import Access, Limits, ModelInfo, Settings
 from masklet.server.studio import MakeSession
 from masklet.session import VideoSession
 from masklet.session.features import FeatureStore
 from masklet.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """The model that a server works with."""
+
+    name: str
+    device: str | None
+    dtype: Dtype | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """How a server for a team is set up: where its data are and where it listens, under which addresses browsers reach
+    it (`origins`, as far as they differ from that), and which proxies are believed where a request comes from."""
+
+    data: Path
+    database: str | None
+    host: str
+    port: int
+    origins: tuple[str, ...]
+    proxies: tuple[str, ...]
+    limits: Limits
+    access: Access
 
 
 def serve(
@@ -33,11 +59,9 @@ def serve(
     open_browser: bool,
     data: Path | None,
     database: str | None,
-    model: str,
-    device: str | None,
-    dtype: Dtype | None,
+    model: ModelChoice,
 ) -> int:
-    """Serve until Ctrl-C. Returns the exit code.
+    """Serve whoever sits at this machine, until Ctrl-C. Returns the exit code.
 
     Raises:
         ValueError: anything wrong with the arguments. OSError: the data folder cannot be written.
@@ -45,30 +69,63 @@ def serve(
     missing = [path for path in media if not path.exists()]
     if missing:
         raise FileNotFoundError(f"no file or folder at {missing[0]}")
-    if device is not None:
-        usable_device(device)
     folder = make_folder(data or Path(platformdirs.user_data_path("masklet", appauthor=False))).resolve()
-    info, load_sessions = _model(model, device, dtype)
-    with logging_to_stderr(), bind(port) as bound:
+    info, load_sessions = _model(model)
+    with logging_to_stderr(), bind(port) as bound, sole_server(folder, origins_of(bound)[0]):
         settings = Settings(
             data=folder,
             origins=origins_of(bound),
             model=info,
             roots=name_roots([path for path in media if path.is_dir()]),
             author=_author(),
-            limits=Limits(),
         )
-        store = Store(database or f"sqlite:///{folder / 'masklet.db'}")
+        store = open_store(folder, database)
         library = Library(store, folder / "uploads", settings.limits)
         for path in media:
             if not path.is_dir():
                 library.open(path.resolve())
-        server = make_server(create_app(settings, store, load_sessions))
-        Console(soft_wrap=True, highlight=False).print(f"{settings.origins[0]}/  (Ctrl-C ends)", markup=False)
+        server = make_server(create_app(settings, store, load_sessions), settings.limits)
+        _say_where(settings.origins[0])
         if open_browser:
             webbrowser.open(settings.origins[0])
         server.run(sockets=[bound])
     return 0
+
+
+def serve_team(team: Team, model: ModelChoice) -> int:
+    """Serve people who log in, until Ctrl-C. Returns the exit code. Raises as `serve`."""
+    named = tuple(checked_origin(origin) for origin in team.origins)
+    folder = make_folder(team.data).resolve()
+    info, load_sessions = _model(model)
+    with logging_to_stderr(), bind(team.port, team.host) as bound:
+        here = origins_of(bound)
+        if is_everywhere(bound) and not named:
+            raise ValueError(
+                f"with --host {team.host} say under which address browsers reach the server: --origin https://..."
+            )
+        origins = tuple(dict.fromkeys((*named, *here)))
+        with sole_server(folder, origins[0]):
+            settings = Settings(
+                data=folder,
+                origins=origins,
+                model=info,
+                access=replace(team.access, secure=bool(named) and all(name.startswith("https:") for name in named)),
+                limits=team.limits,
+            )
+            store = open_store(folder, team.database)
+            if not store.accounts.users():
+                _warn(f"nobody can log in yet: masklet serve user add NAME --data {team.data}")
+            if not all(is_private(origin) for origin in named or here):
+                _warn("tokens cross the network in the clear: put a proxy with https in front, and name it by --origin")
+            server = make_server(create_app(settings, store, load_sessions), team.limits, team.proxies)
+            _say_where(origins[0])
+            server.run(sockets=[bound])
+    return 0
+
+
+def open_store(folder: Path, database: str | None) -> Store:
+    """The store of a data folder, in another database if one is named."""
+    return Store(database or f"sqlite:///{folder / 'masklet.db'}")
 
 
 def name_roots(folders: Sequence[Path]) -> dict[str, Path]:
@@ -83,16 +140,18 @@ def name_roots(folders: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
-def _model(name: str, device: str | None, dtype: Dtype | None) -> tuple[ModelInfo, Callable[[], MakeSession]]:
+def _model(choice: ModelChoice) -> tuple[ModelInfo, Callable[[], MakeSession]]:
     """What the page is told of the model, and how to load it. A file is loaded now, to see what it is."""
-    known = canonical(name)
-    if known is None or Path(name).is_file():
-        loaded = load(name, device, dtype)
+    if choice.device is not None:
+        usable_device(choice.device)
+    known = canonical(choice.name)
+    if known is None or Path(choice.name).is_file():
+        loaded = load(choice.name, choice.device, choice.dtype)
         config = loaded.config
         return ModelInfo(name=config.name, image_size=config.image_size), lambda: _sessions_of(loaded)
     config = CONFIGS[known]
     info = ModelInfo(name=known, image_size=config.image_size)
-    return info, lambda: _sessions_of(load(name, device, dtype))
+    return info, lambda: _sessions_of(load(choice.name, choice.device, choice.dtype))
 
 
 def _sessions_of(model: Sam2) -> MakeSession:
@@ -107,3 +166,11 @@ def _author() -> str:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # no such user in this container
         return "local"
+
+
+def _say_where(address: str) -> None:
+    Console(soft_wrap=True, highlight=False).print(f"{address}/  (Ctrl-C ends)", markup=False)
+
+
+def _warn(message: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"masklet: {message}", markup=False, style="yellow")

@@ -12,24 +12,26 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from masklet import __version__
-from masklet.server import errors, rest
+from masklet.server import errors, logins, past, projects, rest
+from masklet.server.doors import SIGNED_OUT, TOO_MANY, Door, Doorkeeper
 from masklet.server.exports import Exports
-from masklet.server.library import MOST_PIECE, Library
+from masklet.server.library import Library
 from masklet.server.metrics import Metrics
 from masklet.server.roots import Roots
+from masklet.server.seats import Crowded
 from masklet.server.security import BodyLimit, Guard
 from masklet.server.services import Services
 from masklet.server.settings import Settings
 from masklet.server.socket import Page
 from masklet.server.studio import MakeSession, Studio
+from masklet.server.visitors import AtThisMachine, find_media
 from masklet.server.watching import Watch
-from masklet.store import Store
+from masklet.store import Media, Store
 
 PAGE = Path(__file__).parent / "page"
-MOST_MESSAGE = 16 * 2**20
-"""Bytes of one WebSocket message from a page."""
 _NO_SUCH_MEDIA = 4404
 _UNREADABLE = 4409
+_NOTHING_THERE = "there is no such media"
 
 
 def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]) -> FastAPI:
@@ -81,10 +83,18 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
     )
     errors.install(app)
     app.include_router(rest.router)
+    app.include_router(past.router)
     _add_watching(app, metrics)
     _add_live(app)
     _add_page(app)
-    app.add_middleware(BodyLimit, most=MOST_PIECE + 2**16)
+    app.add_middleware(BodyLimit, most=settings.limits.body_bytes)
+    if settings.access is None:
+        app.add_middleware(AtThisMachine, name=settings.author)
+    else:
+        app.state.doorkeeper = Doorkeeper(store.accounts, settings.access)
+        app.include_router(logins.router)
+        app.include_router(projects.router)
+        app.add_middleware(Door, keeper=app.state.doorkeeper)
     app.add_middleware(Watch, metrics=metrics)
     app.add_middleware(Guard, origins=settings.origins)
     return app
@@ -97,7 +107,10 @@ def _add_watching(app: FastAPI, metrics: Metrics) -> None:
 
     @app.get("/metrics", response_class=PlainTextResponse)
     def figures(request: Request) -> PlainTextResponse:
-        metrics.live_media.set(request.app.state.services.studio.live)
+        studio: Studio = request.app.state.services.studio
+        metrics.live_media.set(studio.live)
+        metrics.sessions.set(studio.sessions)
+        metrics.feature_bytes.set(studio.feature_bytes)
         return PlainTextResponse(metrics.text())
 
 
@@ -105,17 +118,38 @@ def _add_live(app: FastAPI) -> None:
     @app.websocket("/api/media/{media_id}/live")
     async def live(socket: WebSocket, media_id: str) -> None:
         parts: Services = socket.app.state.services
-        media = await asyncio.to_thread(parts.store.find_media, media_id)
+        media = await asyncio.to_thread(find_media, parts.store, media_id)
         await socket.accept()
         if media is None:
-            await socket.close(_NO_SUCH_MEDIA, "there is no such media")
+            await socket.close(_NO_SUCH_MEDIA, _NOTHING_THERE)
             return
+        watching = asyncio.create_task(_watch(socket, media, parts))
         try:
-            bench = await parts.studio.open(media)
+            async with parts.studio.visit(media) as bench:
+                await Page(socket, bench, parts.studio.worker, parts.metrics).run()
+        except Crowded as error:
+            await socket.close(TOO_MANY, str(error)[:120])
         except ValueError as error:
             await socket.close(_UNREADABLE, str(error)[:120])
-            return
-        await Page(socket, bench, parts.studio.worker, parts.metrics).run()
+        finally:
+            watching.cancel()
+
+
+async def _watch(socket: WebSocket, media: Media, parts: Services) -> None:
+    """Ends the connection of a visitor whose login ends, or who may no longer see the media."""
+    access = parts.settings.access
+    if access is None:
+        return
+    keeper: Doorkeeper = socket.app.state.doorkeeper
+    while True:
+        await asyncio.sleep(access.recheck_seconds)
+        if await keeper.identify(socket) is None:
+            await socket.close(SIGNED_OUT, "log in again")
+        elif await asyncio.to_thread(find_media, parts.store, media.id) is None:
+            await socket.close(_NO_SUCH_MEDIA, _NOTHING_THERE)
+        else:
+            continue
+        return
 
 
 def _add_page(app: FastAPI) -> None:

@@ -15,6 +15,7 @@ from masklet.server.apart import Unfit
 from masklet.server.exports import Busy
 from masklet.server.library import OutOfStep, TooLarge
 from masklet.server.roots import NotServed
+from masklet.server.seats import Crowded
 from masklet.store import Conflict
 
 logger = logging.getLogger("masklet.server")
@@ -26,16 +27,17 @@ _STATUS: dict[type[Exception], int] = {
     Conflict: 409,
     Unfit: 415,
     Busy: 503,
+    Crowded: 503,
     MediaError: 409,  # media that are in the store could be read once
     ValueError: 422,
 }
 
 
 class Refused(HTTPException):
-    """A request that cannot be served, with its status."""
+    """A request that cannot be served, with its status and headers."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(status, message)
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, message, headers)
 
 
 def install(app: FastAPI) -> None:

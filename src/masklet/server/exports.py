@@ -18,6 +18,7 @@ from masklet.masks import Masklet
 from masklet.media import atomic_path
 from masklet.server.clips import Borrowed, Clips
 from masklet.server.model_side import is_drawn
+from masklet.server.visitors import visitor
 from masklet.store import Media, State, Store
 
 logger = logging.getLogger("masklet.server")
@@ -47,10 +48,12 @@ class Busy(ValueError):
 
 @dataclass(slots=True, kw_only=True)
 class Export:
-    """One export: `state` is "running", "done" or "failed", `progress` 0..1, `name` that of the file to download."""
+    """One export: `state` is "running", "done" or "failed", `progress` 0..1, `name` that of the file to download;
+    `user` is who asked for it (None: whoever sits at this machine)."""
 
     id: str
     name: str
+    user: int | None
     state: Literal["running", "done", "failed"] = "running"
     progress: float = 0.0
     error: str | None = None
@@ -95,7 +98,7 @@ class Exports:
             raise ValueError("there is nothing to export: no object has a mask")
         made = Path(FORMATS[_FORMATS[kind]].file)
         name = f"{Path(media.name).stem}-{made.stem}{made.suffix or '.zip'}"
-        export = Export(id=secrets.token_hex(12), name=name)
+        export = Export(id=secrets.token_hex(12), name=name, user=visitor().user)
         with self._lock:
             ended = [number for number, other in self._exports.items() if other.state != "running"]
             if len(self._exports) - len(ended) >= _MOST_RUNNING:

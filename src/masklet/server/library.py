@@ -15,13 +15,14 @@ from pathlib import Path
 from masklet.media import write_text
 from masklet.server.apart import Unfit
 from masklet.server.probing import probe_apart
-from masklet.server.settings import Limits
+from masklet.server.settings import MOST_PIECE, Limits
 from masklet.server.sniff import ARCHIVE, sniff
 from masklet.server.unpacking import unpack_pictures
-from masklet.store import Media, Store
+from masklet.server.visitors import chosen_project, visitor
+from masklet.store import LOCAL_PROJECT, Media, Store
 
-MOST_PIECE = 8 * 2**20
-"""Bytes of an upload that come in one request."""
+__all__ = ["MOST_PIECE", "Library", "OutOfStep", "TooLarge", "Upload"]
+
 _MOST_UNFINISHED = 64
 _STALE_SECONDS = 24 * 3600
 
@@ -36,12 +37,15 @@ class OutOfStep(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file on its way: `offset` of `size` bytes are there."""
+    """A file on its way: `offset` of `size` bytes are there. `user` began it (None: whoever sits at this machine), for
+    a project."""
 
     id: str
     name: str
     size: int
     offset: int
+    user: int | None
+    project_id: str
 
 
 class Library:
@@ -92,29 +96,40 @@ class Library:
 
     # -- uploads ------------------------------------------------------------------------------------------------------
 
-    def begin(self, name: str, size: int) -> Upload:
-        """Raises TooLarge, and Unfit where too many uploads were never finished."""
+    def begin(self, name: str, size: int, project_id: str | None = None) -> Upload:
+        """The visitor begins an upload for a project; for their own, where they name none.
+
+        Raises TooLarge, also where it is too much for one user, Unfit where they never finished too many uploads, and
+        NotServed for a project that is not theirs.
+        """
         if size > self._limits.upload_bytes:
             raise TooLarge(f"an upload may have {self._limits.upload_bytes} bytes, this one has {size}")
+        project_id = chosen_project(self._store, project_id)
+        user = visitor().user
         with self._lock:
             self._remove_stale()
-            if len(list(self._folder.glob("*.json"))) >= _MOST_UNFINISHED:
+            unfinished = [upload for upload in self._unfinished() if upload.user == user]
+            if len(unfinished) >= _MOST_UNFINISHED:
                 raise Unfit(f"{_MOST_UNFINISHED} uploads are unfinished: finish one of them first")
-            upload = Upload(id=secrets.token_hex(12), name=Path(name).name or "upload", size=size, offset=0)
+            if user is not None:
+                self._check_share(user, unfinished, size)
+            upload = Upload(
+                id=secrets.token_hex(12),
+                name=Path(name).name or "upload",
+                size=size,
+                offset=0,
+                user=user,
+                project_id=project_id,
+            )
             self._part(upload.id).touch()
-            write_text(self._note(upload.id), json.dumps({"name": upload.name, "size": size}))
+            note = {"name": upload.name, "size": size, "user": user, "project": project_id}
+            write_text(self._note(upload.id), json.dumps(note))
         return upload
 
     def upload(self, upload_id: str) -> Upload | None:
-        """An upload that is not finished."""
-        if not upload_id.isalnum():
-            return None
-        try:
-            note = json.loads(self._note(upload_id).read_text(encoding="utf-8"))
-            offset = self._part(upload_id).stat().st_size
-        except FileNotFoundError:
-            return None
-        return Upload(id=upload_id, name=note["name"], size=note["size"], offset=offset)
+        """An upload of the visitor that is not finished."""
+        found = self._find(upload_id) if upload_id.isalnum() else None
+        return found if found is not None and found.user == visitor().user else None
 
     def append(self, upload: Upload, offset: int, piece: bytes) -> int:
         """Adds a piece and returns the new offset. Raises OutOfStep and TooLarge, and changes nothing then."""
@@ -135,6 +150,7 @@ class Library:
         Raises OutOfStep where bytes are missing, Unfit for what is no media, which is deleted.
         """
         _check_complete(upload)
+        project_id = chosen_project(self._store, upload.project_id)
         part = self._part(upload.id)
         kept = part
         try:
@@ -157,6 +173,9 @@ class Library:
             height=found.height,
             frames=found.frames,
             fps=found.fps,
+            project_id=project_id,
+            added_by=upload.user,
+            size=upload.size,
         )
         self._note(upload.id).unlink(missing_ok=True)
         return media
@@ -186,6 +205,34 @@ class Library:
             if not part.exists() or time.time() - part.stat().st_mtime > _STALE_SECONDS:
                 part.unlink(missing_ok=True)
                 note.unlink(missing_ok=True)
+
+    def _find(self, upload_id: str) -> Upload | None:
+        try:
+            note = json.loads(self._note(upload_id).read_text(encoding="utf-8"))
+            offset = self._part(upload_id).stat().st_size
+        except FileNotFoundError:
+            return None
+        return Upload(
+            id=upload_id,
+            name=note["name"],
+            size=note["size"],
+            offset=offset,
+            user=note.get("user"),  # notes of before there were users have none
+            project_id=note.get("project", LOCAL_PROJECT),
+        )
+
+    def _unfinished(self) -> list[Upload]:
+        found = (self._find(note.stem) for note in self._folder.glob("*.json"))
+        return [upload for upload in found if upload is not None]
+
+    def _check_share(self, user: int, unfinished: list[Upload], size: int) -> None:
+        count, kept = self._store.uploaded_by(user)
+        limits = self._limits
+        if count + len(unfinished) >= limits.user_uploads:
+            raise TooLarge(f"you may keep {limits.user_uploads} uploads: delete some media first")
+        total = kept + sum(upload.size for upload in unfinished) + size
+        if total > limits.user_bytes:
+            raise TooLarge(f"your uploads may have {limits.user_bytes} bytes together, with this one they have {total}")
 
     def _part(self, upload_id: str) -> Path:
         return self._folder / f"{upload_id}.part"

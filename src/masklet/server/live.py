@@ -12,6 +12,7 @@ from masklet.masks import FrameMask, Rle
 from masklet.server.lanes import lane, spans
 from masklet.server.messages import Kind, MaskMessage
 from masklet.server.outbox import Outbox
+from masklet.server.visitors import visitor
 from masklet.store import Applied, Change, Conflict, MaskEntry, MaskRecord, Media, ObjectRecord, State, Store
 
 _RESENT = 512
@@ -25,8 +26,6 @@ class Live:
     ----------
     media, store
         What is worked on, and where it is kept.
-    author
-        Who makes the edits.
 
     Attributes
     ----------
@@ -35,10 +34,9 @@ class Live:
         the worker's thread.
     """
 
-    def __init__(self, media: Media, store: Store, author: str) -> None:
+    def __init__(self, media: Media, store: Store) -> None:
         self.media = media
         self._store = store
-        self._author = author
         self.lock = threading.RLock()
         self._state = store.state(media.id)
         self._sequence = 0
@@ -141,11 +139,12 @@ class Live:
         return number
 
     def commit(self, kind: str, payload: Mapping[str, Any], change: Change) -> Applied:
-        """Stores an edit, then tells every page. Raises ValueError where the media was changed elsewhere."""
+        """Stores an edit of the visitor, then tells every page. Raises ValueError where the media was changed
+        elsewhere."""
         with self.lock:
             try:
                 applied = self._store.append(
-                    self.media.id, self._state.head, kind=kind, author=self._author, payload=payload, change=change
+                    self.media.id, self._state.head, kind=kind, author=visitor().name, payload=payload, change=change
                 )
             except Conflict:
                 self._start_over()
@@ -269,6 +268,7 @@ def describe_media(media: Media, objects: int) -> dict[str, Any]:
         "objects": objects,
         "created": media.created.isoformat(),
         "changed": media.changed.isoformat(),
+        "project": media.project_id,
     }
 
 

@@ -32,7 +32,9 @@ class Metrics:
         )
         self.tracked_frames = Counter("masklet_tracked_frames", "Frames tracked", registry=self._registry)
         self.pages = Gauge("masklet_pages", "Pages connected", registry=self._registry)
-        self.live_media = Gauge("masklet_live_media", "Media with a live session", registry=self._registry)
+        self.live_media = Gauge("masklet_live_media", "Media that are open", registry=self._registry)
+        self.sessions = Gauge("masklet_sessions", "Media that the model holds", registry=self._registry)
+        self.feature_bytes = Gauge("masklet_feature_bytes", "Image features that are kept", registry=self._registry)
 
     def waited(self, urgency: Urgency, seconds: float) -> None:
         """A task has left the worker's queue."""

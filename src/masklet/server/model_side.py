@@ -6,6 +6,7 @@ dropped, and made again from the stored prompts when the next command needs it. 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -31,6 +32,11 @@ class ModelSide:
         Opens a session without prompts.
     read
         Reads a stored mask.
+
+    Attributes
+    ----------
+    used
+        When the session was last used, by `time.monotonic`.
     """
 
     def __init__(self, make: Callable[[], VideoSession], read: ReadMask) -> None:
@@ -39,9 +45,20 @@ class ModelSide:
         self._session: VideoSession | None = None
         self._edits: list[int] = []
         self._taken_back: list[int] = []
+        self.touch()
+
+    def touch(self) -> None:
+        """The session is used."""
+        self.used = time.monotonic()
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a session."""
+        return self._session is not None
 
     def ready(self, state: State) -> VideoSession:
         """The session, with all prompts of `state`."""
+        self.touch()
         if self._session is None:
             session = self._make()
             try:

@@ -20,6 +20,7 @@ from masklet.server.live import describe_media
 from masklet.server.mask_files import MaskFile
 from masklet.server.pictures import MOST_HEIGHT, MOST_STRIP, forget_strips, frame_jpeg, strip_jpeg
 from masklet.server.services import Services
+from masklet.server.visitors import find_media, seen_media, visitor
 from masklet.server.worker import Urgency
 from masklet.store import Media
 
@@ -45,6 +46,7 @@ class MediaItem(BaseModel):
     objects: int
     created: str
     changed: str
+    project: str
 
 
 class MediaOpen(_Body):
@@ -55,6 +57,7 @@ class MediaOpen(_Body):
 class UploadBegin(_Body):
     name: Annotated[str, Field(min_length=1, max_length=255)]
     size: Annotated[int, Field(ge=1)]
+    project: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class UploadState(BaseModel):
@@ -109,7 +112,7 @@ Parts = Annotated[Services, Depends(services)]
 
 
 def chosen_media(media_id: Identity, parts: Parts) -> Media:
-    media = parts.store.find_media(media_id)
+    media = find_media(parts.store, media_id)
     if media is None:
         raise Refused(404, "there is no such media")
     return media
@@ -124,7 +127,7 @@ def chosen_upload(upload_id: Identity, parts: Parts) -> Upload:
 
 def chosen_export(export_id: Identity, parts: Parts) -> Export:
     export = parts.exports.find(export_id)
-    if export is None:
+    if export is None or export.user != visitor().user:
         raise Refused(404, "there is no such export")
     return export
 
@@ -141,6 +144,7 @@ def info(parts: Parts) -> dict[str, Any]:
     limits = parts.settings.limits
     return {
         "version": __version__,
+        "user": None if visitor().user is None else visitor().name,
         "model": asdict(parts.settings.model),
         "limits": {"upload_bytes": limits.upload_bytes, "frames": limits.frames, "pixels": limits.pixels},
         "roots": [{"name": name} for name in parts.roots.names],
@@ -152,9 +156,10 @@ def info(parts: Parts) -> dict[str, Any]:
 
 @router.get("/media")
 def list_media(parts: Parts) -> list[MediaItem]:
-    """All media, newest first."""
-    counts = parts.store.object_counts()
-    return [_item(media, counts.get(media.id, 0)) for media in parts.store.media()]
+    """All media that you may see, newest first."""
+    found = seen_media(parts.store)
+    counts = parts.store.object_counts([media.id for media in found])
+    return [_item(media, counts.get(media.id, 0)) for media in found]
 
 
 @router.post("/media")
@@ -225,7 +230,8 @@ def get_strip(
 
 @router.post("/uploads")
 def begin_upload(body: UploadBegin, parts: Parts) -> UploadState:
-    upload = parts.library.begin(body.name, body.size)
+    """Begins an upload, for one of your projects or, if none is named, your own first one."""
+    upload = parts.library.begin(body.name, body.size, body.project)
     return UploadState(id=upload.id, offset=0)
 
 

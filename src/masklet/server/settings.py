@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MOST_PIECE = 8 * 2**20
+"""Bytes of an upload that come in one request."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -12,7 +15,10 @@ class Limits:
 
     `upload_bytes` of an uploaded file; `frames` of a video or folder; `pixels` of a frame; `probe_seconds` and
     `probe_bytes` of time and memory for finding out what a file is; `feature_bytes` of image features kept for frames
-    that may be looked at again; `idle_seconds` after which a session that nobody has open is closed.
+    that may be looked at again; `idle_seconds` after which a session that nobody has open is closed; `rest_seconds`
+    after which one that somebody has open, but asks nothing of, is put aside until they do; `live_media` that are open
+    at once. Of each user, where people log in: `user_media` and `user_pages` open at once, `user_uploads` kept, of
+    `user_bytes` together. `body_bytes` of a request, `message_bytes` of a message on a WebSocket.
     """
 
     upload_bytes: int = 4 * 2**30
@@ -22,6 +28,14 @@ class Limits:
     probe_bytes: int = 8 * 2**30
     feature_bytes: int = 512 * 2**20
     idle_seconds: float = 300.0
+    rest_seconds: float = 1800.0
+    live_media: int = 64
+    user_media: int = 8
+    user_pages: int = 32
+    user_uploads: int = 1000
+    user_bytes: int = 100 * 2**30
+    body_bytes: int = MOST_PIECE + 2**16
+    message_bytes: int = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +47,31 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How people come in where they have to log in.
+
+    `secure`: browsers reach the server by https only. `login_seconds` after which a login ends, `recheck_seconds` after
+    which an open page is asked again whether its login holds. Wrong tokens of one address: `attempts_at_once`, then
+    `attempts_per_minute`. Requests of one user, or of one address that is nobody: `requests_at_once`, then
+    `requests_per_second`.
+    """
+
+    secure: bool = False
+    login_seconds: float = 14 * 24 * 3600.0
+    recheck_seconds: float = 30.0
+    attempts_at_once: int = 5
+    attempts_per_minute: float = 6.0
+    requests_at_once: int = 600
+    requests_per_second: float = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A server's place in the world.
 
     `data`: the folder for uploads, exports and caches. `origins`: the addresses (`http://127.0.0.1:8080`) under which
-    browsers may reach it. `roots`: folders whose files may be opened, by name. `author`: who makes the edits.
+    browsers may reach it. `roots`: folders whose files may be opened, by name. `author`: who makes the edits where
+    nobody logs in. `access`: how people log in; None where whoever reaches the server may do everything.
     """
 
     data: Path
@@ -45,4 +79,5 @@ class Settings:
     model: ModelInfo
     roots: dict[str, Path] = field(default_factory=dict)
     author: str = "local"
+    access: Access | None = None
     limits: Limits = field(default_factory=Limits)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from masklet.media import Clip
 from masklet.server.clips import Borrowed, Clips
 from masklet.server.live import Live
 from masklet.server.metrics import Metrics
+from masklet.server.seats import Crowded, Seats
 from masklet.server.settings import Settings
 from masklet.server.workbench import Workbench
 from masklet.server.worker import Urgency, Worker
@@ -48,6 +50,7 @@ class Studio:
         self._metrics = metrics
         self.worker = Worker("masklet-model", metrics.waited)
         self._features = FeatureCache(settings.limits.feature_bytes)
+        self._seats = Seats(settings.limits)
         self._benches: dict[str, Workbench] = {}
         self._opening = asyncio.Lock()
         self._loaded: Future[MakeSession] = self.worker.submit(Urgency.COMMAND, load)
@@ -58,11 +61,30 @@ class Studio:
         """How many media are live."""
         return len(self._benches)
 
+    @property
+    def sessions(self) -> int:
+        """Of how many media the model holds a session."""
+        return sum(not bench.resting for bench in list(self._benches.values()))
+
+    @property
+    def feature_bytes(self) -> int:
+        """Memory of the image features that are kept."""
+        return self._features.bytes
+
+    @asynccontextmanager
+    async def visit(self, media: Media) -> AsyncIterator[Workbench]:
+        """The workbench of a media for a page that stays. Raises as `open`, and Crowded where the visitor has too many
+        pages open."""
+        with self._seats.take(media.id):
+            yield await self.open(media)
+
     async def open(self, media: Media) -> Workbench:
-        """The workbench of a media. Raises ValueError where its file cannot be read any more."""
+        """The workbench of a media. Raises ValueError where its file cannot be read any more, and Crowded where too
+        many media are in use."""
         async with self._opening:
             bench = self._benches.get(media.id)
             if bench is None:
+                await self._make_room()
                 bench = await asyncio.to_thread(self._make_bench, media)
                 self._benches[media.id] = bench
             return bench
@@ -78,16 +100,19 @@ class Studio:
         self.clips.forget(media_id)
 
     async def sweep(self) -> None:
-        """Closes, for as long as the server runs, what nobody has open."""
+        """Closes, for as long as the server runs, what nobody has open, and puts aside what nobody uses."""
+        limits = self._settings.limits
         while True:
-            await asyncio.sleep(min(_SWEEP_SECONDS, self._settings.limits.idle_seconds))
+            await asyncio.sleep(min(_SWEEP_SECONDS, limits.idle_seconds, limits.rest_seconds))
             async with self._opening:
                 for media_id, bench in list(self._benches.items()):
-                    if bench.live.pages or bench.busy:
+                    if bench.busy:
                         continue
-                    if time.monotonic() - bench.live.left >= self._settings.limits.idle_seconds:
-                        del self._benches[media_id]
-                        await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, bench.close))
+                    if bench.live.pages == 0:
+                        if time.monotonic() - bench.live.left >= limits.idle_seconds:
+                            await self._shut(media_id)
+                    elif bench.unused >= limits.rest_seconds:
+                        await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, bench.rest))
                         self._features.drop(media_id)
 
     async def close(self) -> None:
@@ -99,13 +124,28 @@ class Studio:
             await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, bench.close))
         await asyncio.to_thread(self.worker.close)
 
+    async def _make_room(self) -> None:
+        """Closes what nobody has had open for longest, where as much is open as may be. Raises Crowded."""
+        most = self._settings.limits.live_media
+        if len(self._benches) < most:
+            return
+        free = [media_id for media_id, bench in self._benches.items() if not bench.live.pages and not bench.busy]
+        if not free:
+            raise Crowded(f"{most} media are in use on this server: try again later")
+        await self._shut(min(free, key=lambda media_id: self._benches[media_id].live.left))
+
+    async def _shut(self, media_id: str) -> None:
+        bench = self._benches.pop(media_id)
+        await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, bench.close))
+        self._features.drop(media_id)
+
     def _make_bench(self, media: Media) -> Workbench:
         clip = self.clips.get(media)
 
         def make_session() -> VideoSession:
             return self._maker()(Borrowed(clip), self._features.of(media.id))
 
-        live = Live(media, self._store, self._settings.author)
+        live = Live(media, self._store)
         return Workbench(live, self.worker, make_session, self._metrics.tracked_frames.inc)
 
     def _maker(self) -> MakeSession:

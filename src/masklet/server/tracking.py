@@ -109,6 +109,7 @@ class Tracking:
             self.end("done")
             return False
         self._keep(job, result)
+        self._model.touch()
         job.done += 1
         job.frame = result.frame
         self._tracked()

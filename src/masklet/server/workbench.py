@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -72,6 +73,16 @@ class Workbench:
     def busy(self) -> bool:
         """Whether a tracking run is under way."""
         return self._tracking.busy
+
+    @property
+    def resting(self) -> bool:
+        """Whether the model holds nothing of the media."""
+        return not self._model.there
+
+    @property
+    def unused(self) -> float:
+        """For how many seconds nothing has been asked of the model."""
+        return time.monotonic() - self._model.used
 
     # -- objects ------------------------------------------------------------------------------------------------------
 
@@ -267,6 +278,11 @@ class Workbench:
                 session.features(cursor + step)
         if self._cursor != cursor:
             self._ahead = self._worker.submit(Urgency.AHEAD, self._look_ahead)
+
+    def rest(self) -> None:
+        """Closes the session; the store has everything, and the next command makes it anew. For the worker's thread."""
+        if not self._tracking.busy:
+            self._model.drop()
 
     def close(self) -> None:
         """Ends tracking and closes the session; the store has everything. For the worker's thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import heapq
 import itertools
 import threading
@@ -45,7 +46,8 @@ class Worker:
         self._thread.start()
 
     def submit(self, urgency: Urgency, task: Callable[[], T]) -> Future[T]:
-        """Queues a task. Its future can be cancelled as long as it waits.
+        """Queues a task. Its future can be cancelled as long as it waits. The task has the context of whoever submits
+        it (see `masklet.server.visitors`).
 
         Raises
         ------
@@ -53,10 +55,13 @@ class Worker:
             The worker was closed.
         """
         future: Future[T] = Future()
+        context = contextvars.copy_context()
         with self._condition:
             if self._closed:
                 raise RuntimeError("the worker was closed")
-            heapq.heappush(self._tasks, (urgency, next(self._order), time.monotonic(), future, task))
+            heapq.heappush(
+                self._tasks, (urgency, next(self._order), time.monotonic(), future, lambda: context.run(task))
+            )
             self._condition.notify()
         return future
 

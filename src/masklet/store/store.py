@@ -136,10 +136,11 @@ class Store:
         with writing(self._engine) as connection:
             return connection.execute(delete(media).where(media.c.id == media_id)).rowcount > 0
 
-    def object_counts(self) -> dict[str, int]:
-        """How many objects each media has now."""
+    def object_counts(self, media_ids: Sequence[str]) -> dict[str, int]:
+        """How many objects media have now."""
         with reading(self._engine) as connection:
-            rows = connection.execute(select(heads.c.media_id, heads.c.revision_id)).all()
+            chosen = select(heads.c.media_id, heads.c.revision_id).where(heads.c.media_id.in_(media_ids))
+            rows = connection.execute(chosen).all()
             return {row.media_id: len(history.objects_at(connection, row.revision_id)) for row in rows}
 
     # -- edits --------------------------------------------------------------------------------------------------------
@@ -159,6 +160,11 @@ class Store:
             for (thing, frame), entry in history.masks_at(connection, number).items():
                 state.masks.setdefault(thing, {})[frame] = entry
             return state
+
+    def head(self, media_id: str) -> int | None:
+        """The revision that a media stands at; None before its first edit. Raises ValueError where there is none."""
+        with reading(self._engine) as connection:
+            return history.head(connection, media_id)
 
     def revisions(self, media_id: str, after: int = 0, count: int | None = None) -> list[Revision]:
         """All edits of a media, in the order in which they were made, those taken back included; or `count` of them,
