@@ -2,16 +2,19 @@
 
 rle.json: masks as runs down the columns (background first) beside their compressed COCO counts.
 messages.json: mask messages of the WebSocket as hexadecimal bytes beside what they say.
+effects.json: the kinds of effects, their parameters, the parameters' defaults and ranges.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from masklet.export.effects import KINDS, parameters
 from masklet.masks import FrameMask, Rle
 from masklet.server.messages import Kind, MaskMessage
 
@@ -94,9 +97,21 @@ def message_vectors() -> list[dict[str, Any]]:
     return found
 
 
+def effect_vectors() -> list[dict[str, Any]]:
+    found = []
+    for kind, effect in KINDS.items():
+        defaults = {entry.name: entry.default for entry in fields(effect) if entry.default is not MISSING}
+        listed = {
+            name: {"type": type(parameter).__name__, "default": defaults.get(name), **asdict(parameter)}
+            for name, parameter in parameters(effect).items()
+        }
+        found.append({"kind": kind, "parameters": listed})
+    return found
+
+
 def files() -> dict[str, str]:
     """Name and content of every file."""
-    vectors = {"rle.json": rle_vectors(), "messages.json": message_vectors()}
+    vectors = {"rle.json": rle_vectors(), "messages.json": message_vectors(), "effects.json": effect_vectors()}
     return {
         name: "[\n" + ",\n".join(json.dumps(vector, separators=(",", ":")) for vector in found) + "\n]\n"
         for name, found in vectors.items()

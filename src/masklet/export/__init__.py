@@ -2,6 +2,9 @@
 
 from masklet.export.coco import read_coco_json, write_coco_json
 from masklet.export.cutout import read_cutout_pngs, read_cutout_video, write_cutout_pngs, write_cutout_video
+from masklet.export.effect_looks import apply_effects
+from masklet.export.effect_video import effects_file, picture_with_effects, write_effects_video
+from masklet.export.effects import Effect, effects_from_json, parse_effect
 from masklet.export.files import FormatError
 from masklet.export.formats import FORMATS, Format, write_format
 from masklet.export.info import Annotation, VideoInfo
@@ -19,13 +22,19 @@ from masklet.export.youtube_vis import read_youtube_vis_json, write_youtube_vis_
 __all__ = [
     "FORMATS",
     "Annotation",
+    "Effect",
     "Format",
     "FormatError",
     "OverlayStyle",
     "VideoInfo",
+    "apply_effects",
     "contact_sheet",
     "draw_masks",
     "draw_prompts",
+    "effects_file",
+    "effects_from_json",
+    "parse_effect",
+    "picture_with_effects",
     "read_coco_json",
     "read_cutout_pngs",
     "read_cutout_video",
@@ -40,6 +49,7 @@ __all__ = [
     "write_contact_sheet",
     "write_cutout_pngs",
     "write_cutout_video",
+    "write_effects_video",
     "write_format",
     "write_masklet_json",
     "write_npz",

@@ -25,7 +25,7 @@ from masklet.media.writer import VideoCodec
 
 _CODECS: dict[str, VideoCodec] = {".mov": "prores4444", ".webm": "vp9"}
 _BLEED = 17
-"""Side in pixels of the square by which the colours in a video reach beyond the mask (see `_cut_out`)."""
+"""Side in pixels of the square by which the colours in a video reach beyond the mask (see `with_alpha`)."""
 
 
 def write_cutout_pngs(
@@ -46,8 +46,8 @@ def write_cutout_pngs(
     frames = span(masklets, clip, start, stop)
     with atomic_folder(folder, overwrite=overwrite) as temporary:
         for frame, picture, _ in pictures(clip, frames):
-            mask = _union_at(masklets, frame, clip)
-            write_image(temporary / f"{clip.frame_name(frame)}.png", _cut_out(picture, mask, bleed=0))
+            alpha = _alpha_at(masklets, frame, clip)
+            write_image(temporary / f"{clip.frame_name(frame)}.png", with_alpha(picture, alpha))
 
 
 def write_cutout_video(
@@ -70,7 +70,7 @@ def write_cutout_video(
     frames = span(masklets, clip, start, stop)
     with VideoWriter(path, clip.fps, clip.width, clip.height, codec, alpha=True) as writer:
         for frame, picture, time in pictures(clip, frames):
-            writer.write(_cut_out(picture, _union_at(masklets, frame, clip), bleed=_BLEED), time)
+            writer.write(with_alpha(picture, _alpha_at(masklets, frame, clip), bleed=True), time)
 
 
 def read_cutout_pngs(folder: StrPath) -> Annotation:
@@ -151,21 +151,24 @@ def _alpha(file: Path) -> np.ndarray:
         raise FormatError(f"{file}: cannot be read: {error}") from error
 
 
-def _union_at(masklets: Sequence[Masklet], frame: int, clip: Clip) -> Mask:
-    rles = [record.rle for masklet in masklets if (record := masklet.get(frame))]
-    return union(rles).decode() if rles else np.zeros((clip.height, clip.width), bool)
+def with_alpha(picture: Picture, alpha: Picture, *, bleed: bool = False) -> Picture:
+    """HxWx4 RGBA with straight alpha (HxW uint8): transparent pixels are black.
 
-
-def _cut_out(picture: Picture, mask: Mask, *, bleed: int) -> Picture:
-    """HxWx4 RGBA with straight alpha: opaque where the mask is, black elsewhere.
-
-    With `bleed`, the colours go on for some pixels outside of the mask: lossy video mixes neighbouring pixels, and
-    with black ones the object would get a dark seam.
+    With `bleed`, the colours go on for some pixels into what is transparent: lossy video mixes neighbouring pixels,
+    and with black ones the object would get a dark seam.
     """
-    kept = mask
+    kept = alpha > 0
     if bleed:
-        kept = np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((bleed, bleed), np.uint8))).reshape(mask.shape) > 0
-    result = np.zeros((*mask.shape, 4), np.uint8)
+        kept = np.asarray(cv2.dilate(kept.view(np.uint8), np.ones((_BLEED, _BLEED), np.uint8))).reshape(kept.shape) > 0
+    result = np.zeros((*alpha.shape, 4), np.uint8)
     result[:, :, :3][kept] = picture[kept]
-    result[:, :, 3] = mask.view(np.uint8) * 255
+    result[:, :, 3] = alpha
     return result
+
+
+def _alpha_at(masklets: Sequence[Masklet], frame: int, clip: Clip) -> Picture:
+    """Opaque where any object is."""
+    rles = [record.rle for masklet in masklets if (record := masklet.get(frame))]
+    if not rles:
+        return np.zeros((clip.height, clip.width), np.uint8)
+    return union(rles).decode().view(np.uint8) * np.uint8(255)

@@ -39,7 +39,7 @@ def draw_label(picture: Picture, text: str, centre: tuple[float, float], colour:
 
 def draw_line(picture: Picture, text: str, at: tuple[int, int], colour: Rgb, *, size: int) -> None:
     """Write a line of text with its top left corner at `at` (x, y) into `picture`, which changes; cut at its edges."""
-    font = _font(size)
+    font = default_font(size)
     width = int(font.getlength(text)) + 2
     image = Image.new("L", (width, round(size * 1.4)), 0)
     ImageDraw.Draw(image).text((0, 0), text, fill=255, font=font)
@@ -61,7 +61,8 @@ def _shorten(text: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def default_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font that Pillow brings along."""
     return ImageFont.load_default(size)
 
 
@@ -69,7 +70,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 def _field(text: str, colour: Rgb, size: int) -> Picture:
     """The label as RGBA, drawn at four times its size and shrunk: smooth corners at any size."""
     factor = 4
-    font = _font(size * factor)
+    font = default_font(size * factor)
     weight = round(0.022 * size * factor)  # a stroke makes the light font bolder
     left, right = font.getbbox(text, stroke_width=weight)[::2]
     # The height comes from digits and capitals, so that all labels are equally high.
