@@ -32,7 +32,6 @@ from masklet.metrics.report.strips import error_map
 from masklet.metrics.results import Figure, Score
 from masklet.metrics.tracking import Frame, Tracking
 from masklet.metrics.users import first_click
-from masklet.model.configs import ConvConfig
 from masklet.model.registry import order_for_convolutions
 from masklet.model.sam2 import Sam2
 from masklet.session import ImagePredictor
@@ -89,8 +88,7 @@ class Validator:
     def __call__(self, model: Sam2) -> Mapping[str, float]:
         """The figures of a model, each a share; `strips` show it."""
         model = model.to(self.device).eval()
-        if isinstance(model.config.encoder, ConvConfig):
-            order_for_convolutions(model)
+        order_for_convolutions(model)
         self.strips = []
         found: dict[str, float] = {}
         if self.videos:
