@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
 from masklet import __version__
-from masklet.server import errors, logins, past, projects, rest
+from masklet.server import effects, errors, logins, past, projects, rest
 from masklet.server.doors import SIGNED_OUT, TOO_MANY, Door, Doorkeeper
 from masklet.server.exports import Exports
 from masklet.server.library import Library
@@ -84,6 +84,7 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
     errors.install(app)
     app.include_router(rest.router)
     app.include_router(past.router)
+    app.include_router(effects.router)
     _add_watching(app, metrics)
     _add_live(app)
     _add_page(app)

@@ -7,15 +7,29 @@ import secrets
 import shutil
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from masklet.export import FORMATS, write_format
+from masklet.export import (
+    FORMATS,
+    Effect,
+    effects_file,
+    picture_with_effects,
+    write_cutout_pngs,
+    write_cutout_video,
+    write_effects_video,
+    write_format,
+    write_overlay_video,
+)
+from masklet.export.effect_video import SMOOTHING
+from masklet.export.effects import check_targets
+from masklet.export.text import Picture
 from masklet.masks import Masklet
-from masklet.media import atomic_path
+from masklet.media import Clip, atomic_path
 from masklet.server.clips import Borrowed, Clips
 from masklet.server.model_side import is_drawn
 from masklet.server.visitors import visitor
@@ -24,20 +38,34 @@ from masklet.store import Media, State, Store
 logger = logging.getLogger("masklet.server")
 
 ExportName = Literal[
-    "masklet", "sav", "coco", "youtube-vis", "png", "palette-png", "overlay-video", "cutout-video", "cutout-png"
+    "masklet",
+    "sav",
+    "coco",
+    "youtube-vis",
+    "png",
+    "palette-png",
+    "overlay-video",
+    "cutout-video",
+    "cutout-png",
+    "effects-video",
+    "effects-prores",
 ]
-_FORMATS: dict[str, str] = {
+_MASKS: dict[str, str] = {
     "masklet": "json",
     "sav": "sav",
     "coco": "coco",
     "youtube-vis": "ytvis",
     "png": "png",
     "palette-png": "davis",
-    "overlay-video": "overlay",
-    "cutout-video": "webm",
-    "cutout-png": "alpha",
 }
-_READS_FRAMES = {"overlay-video", "cutout-video", "cutout-png"}
+"""Formats that hold masks alone, by their names in `FORMATS`."""
+_PICTURES: dict[str, tuple[str, Callable[..., None]]] = {
+    "overlay-video": ("overlay.mp4", write_overlay_video),
+    "cutout-video": ("cutout.webm", write_cutout_video),
+    "cutout-png": ("alpha", write_cutout_pngs),
+}
+"""Formats that read the frames: their file, and what writes it."""
+_EFFECTS = ("effects-video", "effects-prores")
 _MOST_KEPT = 32
 _MOST_RUNNING = 8
 
@@ -58,6 +86,52 @@ class Export:
     progress: float = 0.0
     error: str | None = None
     file: Path | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportOrder:
+    """What to export: a format, `objects` (None: all), frames `start` .. `stop` - 1 (None: the first to the last that
+    has a mask), and for the formats with effects, which."""
+
+    kind: ExportName
+    objects: tuple[int, ...] | None = None
+    start: int | None = None
+    stop: int | None = None
+    effects: tuple[Effect, ...] = ()
+
+    @property
+    def file(self) -> Path:
+        """The name of the file or folder that is written."""
+        if self.kind == "effects-prores":
+            return Path("effects.mov")
+        if self.kind == "effects-video":
+            return Path(effects_file(self.effects))
+        return Path(_PICTURES[self.kind][0] if self.kind in _PICTURES else FORMATS[_MASKS[self.kind]].file)
+
+    def check(self, media: Media, state: State) -> None:
+        """Raises ValueError where the order does not fit the media."""
+        unknown = sorted(set(self.objects or ()) - set(state.objects))
+        if unknown:
+            raise ValueError(f"there is no object {unknown[0]}; objects: {sorted(state.objects)}")
+        if (self.kind in _EFFECTS) != bool(self.effects):
+            wanted = "at least one effect" if self.kind in _EFFECTS else f"one of {', '.join(_EFFECTS)} for effects"
+            raise ValueError(f"expected {wanted}, got {len(self.effects)} effects with {self.kind}")
+        check_targets(self.effects, self.chosen(state))
+        if not 0 <= self.first < self.end(media) <= media.frames:
+            raise ValueError(f"expected frames within 0..{media.frames}, got {self.first}..{self.end(media)}")
+        masks = [state.masks.get(number, {}) for number in self.chosen(state)]
+        if not any(self.first <= frame < self.end(media) for frames in masks for frame in frames):
+            raise ValueError("there is nothing to export: no object has a mask in these frames")
+
+    def chosen(self, state: State) -> list[int]:
+        return sorted(state.objects) if self.objects is None else sorted(set(self.objects))
+
+    @property
+    def first(self) -> int:
+        return self.start or 0
+
+    def end(self, media: Media) -> int:
+        return media.frames if self.stop is None else self.stop
 
 
 class Exports:
@@ -87,17 +161,11 @@ class Exports:
     def find(self, export_id: str) -> Export | None:
         return self._exports.get(export_id)
 
-    def start(self, media: Media, kind: ExportName, objects: Sequence[int] | None) -> Export:
-        """Begins an export of a media as it is now. Raises ValueError for objects that are not there, and Busy."""
+    def start(self, media: Media, order: ExportOrder) -> Export:
+        """Begins an export of a media as it is now. Raises ValueError for what does not fit it, and Busy."""
         state = self._store.state(media.id)
-        unknown = sorted(set(objects or ()) - set(state.objects))
-        if unknown:
-            raise ValueError(f"there is no object {unknown[0]}; objects: {sorted(state.objects)}")
-        chosen = sorted(state.objects) if objects is None else sorted(set(objects))
-        if not any(state.masks.get(number) for number in chosen):
-            raise ValueError("there is nothing to export: no object has a mask")
-        made = Path(FORMATS[_FORMATS[kind]].file)
-        name = f"{Path(media.name).stem}-{made.stem}{made.suffix or '.zip'}"
+        order.check(media, state)
+        name = f"{Path(media.name).stem}-{order.file.stem}{order.file.suffix or '.zip'}"
         export = Export(id=secrets.token_hex(12), name=name, user=visitor().user)
         with self._lock:
             ended = [number for number, other in self._exports.items() if other.state != "running"]
@@ -106,26 +174,24 @@ class Exports:
             for number in ended[: max(0, len(self._exports) + 1 - _MOST_KEPT)]:
                 self._remove(number)
             self._exports[export.id] = export
-        self._pool.submit(self._make, export, media, kind, state, chosen)
+        self._pool.submit(self._make, export, media, order, state)
         return export
 
     def close(self) -> None:
         """Waits for the export under way; those that wait are dropped."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _make(self, export: Export, media: Media, kind: ExportName, state: State, chosen: Sequence[int]) -> None:
+    def picture(self, media: Media, frame: int, effects: Sequence[Effect]) -> Picture:
+        """A frame with effects, with alpha where something is cut out. Raises ValueError for what does not fit."""
+        state = self._store.state(media.id)
+        near = range(max(0, frame - SMOOTHING), min(media.frames, frame + SMOOTHING + 1))
+        masks = masklets(self._store, media, state, sorted(state.objects), near)
+        return picture_with_effects(masks, self._clips.get(media), frame, effects)
+
+    def _make(self, export: Export, media: Media, order: ExportOrder, state: State) -> None:
         try:
-            masks = masklets(self._store, media, state, chosen)
-            total = max(1, len({frame for masklet in masks for frame in masklet.frames}))
-
-            def seen(_: int) -> None:
-                if kind in _READS_FRAMES:
-                    export.progress = min(0.99, export.progress + 1 / total)
-
             folder = self._folder / export.id
-            path = write_format(
-                _FORMATS[kind], folder, masks, Borrowed(self._clips.get(media), seen), model=self._model
-            )
+            path = self._write(export, media, order, state, folder)
             export.file = _zipped(path) if path.is_dir() else path
         except Exception as error:  # whatever went wrong belongs to whoever asks for the export
             logger.warning("an export failed", exc_info=error, extra={"export": export.id})
@@ -136,16 +202,36 @@ class Exports:
             export.progress = 1.0
             export.state = "done"
 
+    def _write(self, export: Export, media: Media, order: ExportOrder, state: State, folder: Path) -> Path:
+        frames = range(order.first, order.end(media))
+        masks = masklets(self._store, media, state, order.chosen(state), frames)
+        if order.kind in _MASKS:
+            return write_format(_MASKS[order.kind], folder, masks, self._clips.get(media), model=self._model)
+        held = {frame for masklet in masks for frame in masklet.frames}
+        start = min(held) if order.start is None else order.start
+        stop = max(held) + 1 if order.stop is None else order.stop
+
+        def seen(_: int) -> None:
+            export.progress = min(0.99, export.progress + 1 / (stop - start))
+
+        clip: Clip = Borrowed(self._clips.get(media), seen)
+        write = (
+            _PICTURES[order.kind][1] if order.kind in _PICTURES else partial(write_effects_video, effects=order.effects)
+        )
+        folder.mkdir(parents=True)
+        write(folder / order.file, masks, clip, start=start, stop=stop)
+        return folder / order.file
+
     def _remove(self, export_id: str) -> None:
         del self._exports[export_id]
         shutil.rmtree(self._folder / export_id, ignore_errors=True)
 
 
-def masklets(store: Store, media: Media, state: State, chosen: Sequence[int]) -> list[Masklet]:
-    """The objects of a state as masklets, with their names and prompts."""
+def masklets(store: Store, media: Media, state: State, chosen: Sequence[int], frames: range) -> list[Masklet]:
+    """The objects of a state as masklets of some frames, with their names and prompts."""
     found: list[Masklet] = []
     for number in chosen:
-        entries = sorted(state.masks.get(number, {}).items())
+        entries = sorted((frame, entry) for frame, entry in state.masks.get(number, {}).items() if frame in frames)
         rles = store.masks([entry.row for _, entry in entries], media.height, media.width)
         prompts = [
             {
@@ -153,6 +239,7 @@ def masklets(store: Store, media: Media, state: State, chosen: Sequence[int]) ->
                 **({"mask": rles[state.masks[number][frame].row].to_coco()} if is_drawn(prompt) else prompt),
             }
             for frame, prompt in sorted(state.prompts.get(number, {}).items())
+            if frame in frames
         ]
         records = [entry.with_runs(frame, rles[entry.row]) for frame, entry in entries]
         name = state.objects[number].name

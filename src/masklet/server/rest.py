@@ -11,9 +11,12 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from masklet import __version__
+from masklet.export import effects_from_json
+from masklet.export.effects import MOST_EFFECTS
 from masklet.masks import Masklet
+from masklet.server.effect_shelf import forget_effects
 from masklet.server.errors import Refused
-from masklet.server.exports import Export, ExportName
+from masklet.server.exports import Export, ExportName, ExportOrder
 from masklet.server.imports import read_apart
 from masklet.server.library import MOST_PIECE, Upload
 from masklet.server.live import describe_media
@@ -66,8 +69,14 @@ class UploadState(BaseModel):
 
 
 class ExportBegin(_Body):
+    """What to export: frames `start` .. `stop` - 1 of some `objects`, or everything. `effects` (docs/effects.md) belong
+    to the formats of that name."""
+
     format: ExportName
     objects: Annotated[list[int], Field(min_length=1, max_length=1000)] | None = None
+    start: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    stop: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    effects: Annotated[list[dict[str, Any]], Field(max_length=MOST_EFFECTS)] = []
 
 
 class ImportBegin(_Body):
@@ -180,6 +189,7 @@ async def delete_media(media: ChosenMedia, parts: Parts) -> Response:
     await parts.studio.forget(media.id)
     await asyncio.to_thread(parts.library.delete, media)
     await asyncio.to_thread(forget_strips, parts.settings.data / "strips", media.id)
+    await asyncio.to_thread(forget_effects, parts.settings.data, media.id)
     return Response(status_code=204)
 
 
@@ -289,7 +299,14 @@ async def import_masks(body: ImportBegin, media: ChosenMedia, parts: Parts) -> I
 
 @router.post("/media/{media_id}/exports")
 def begin_export(body: ExportBegin, media: ChosenMedia, parts: Parts) -> dict[str, str]:
-    return {"id": parts.exports.start(media, body.format, body.objects).id}
+    order = ExportOrder(
+        kind=body.format,
+        objects=None if body.objects is None else tuple(body.objects),
+        start=body.start,
+        stop=body.stop,
+        effects=effects_from_json(body.effects),
+    )
+    return {"id": parts.exports.start(media, order).id}
 
 
 @router.get("/exports/{export_id}")
