@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from masklet.model.sam2 import Sam2
 from masklet.server.app import create_app
 from masklet.server.messages import MaskMessage
 from masklet.server.running import bind, make_server, origins_of
-from masklet.server.settings import Limits, ModelInfo, Settings
+from masklet.server.settings import Access, Limits, ModelInfo, Settings
 from masklet.server.studio import MakeSession
 from masklet.session import VideoSession
 from masklet.session.features import FeatureStore
@@ -121,7 +121,8 @@ class Running:
     @contextmanager
     def page(self, media: str, **fields: Any) -> Iterator[Page]:
         address = self.url.replace("http://", "ws://") + f"/api/media/{media}/live"
-        with connect(address, origin=fields.pop("origin", self.url), max_size=None) as socket:
+        origin, headers = fields.pop("origin", self.url), fields.pop("headers", None)
+        with connect(address, origin=origin, additional_headers=headers, max_size=None) as socket:
             page = Page(socket, **fields)
             first = page.read()
             assert isinstance(first, dict)
@@ -131,6 +132,43 @@ class Running:
 
 
 Serve = Callable[..., AbstractContextManager[Running]]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user of a server for a team, and a program of theirs."""
+
+    name: str
+    token: str
+    server: Running
+    http: httpx.Client
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def page(self, media: str, **fields: Any) -> AbstractContextManager[Page]:
+        return self.server.page(media, headers=self.headers, **fields)
+
+    def upload(self, data: bytes, name: str = "square.mp4", **fields: Any) -> httpx.Response:
+        """Uploads a file in one piece; the answer to the last request that was made."""
+        begun = self.http.post("/api/uploads", json={"name": name, "size": len(data), **fields})
+        if begun.status_code != 200:
+            return begun
+        number = begun.json()["id"]
+        assert self.http.put(f"/api/uploads/{number}?offset=0", content=data).status_code == 200
+        return self.http.post(f"/api/uploads/{number}/finish")
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A server where people log in."""
+
+    server: Running
+    members: dict[str, Member]
+
+
+MakeTeam = Callable[..., AbstractContextManager[Team]]
 
 
 @pytest.fixture(scope="session")
@@ -155,10 +193,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def serve(model: Sam2, clips: Path) -> Serve:
-    """`with serve(data) as server:` a server on a free port; `limits`, `load` and `roots` may be given."""
+    """`with serve(data) as server:` a server on a free port; `limits`, `access`, `load`, `roots` and `proxies` may be
+    given."""
 
     def sessions() -> MakeSession:
-        def make(clip: Clip, features: FeatureStore) -> VideoSession:
+        def make(clip: Clip | None, features: FeatureStore) -> VideoSession:
             return VideoSession(model, clip, features=features)
 
         return make
@@ -168,6 +207,8 @@ def serve(model: Sam2, clips: Path) -> Serve:
         data: Path,
         *,
         limits: Limits | None = None,
+        access: Access | None = None,
+        proxies: tuple[str, ...] = (),
         load: Callable[[], MakeSession] = sessions,
         roots: dict[str, Path] | None = None,
     ) -> Iterator[Running]:
@@ -179,9 +220,11 @@ def serve(model: Sam2, clips: Path) -> Serve:
                 model=ModelInfo(name="nano", image_size=128),
                 roots={"clips": clips} if roots is None else roots,
                 author="tester",
+                access=access,
                 limits=limits or Limits(),
             )
-            server = make_server(create_app(settings, Store(f"sqlite:///{data / 'masklet.db'}"), load))
+            app = create_app(settings, Store(f"sqlite:///{data / 'masklet.db'}"), load)
+            server = make_server(app, settings.limits, proxies)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
             thread.start()
             while not server.started:
@@ -194,6 +237,28 @@ def serve(model: Sam2, clips: Path) -> Serve:
                     server.should_exit = True
                     thread.join(60)
                     assert not thread.is_alive(), "the server did not end"
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def serve_team(serve: Serve) -> MakeTeam:
+    """`with serve_team(data) as team:` a server for ada and bob; more options as `serve`."""
+
+    @contextmanager
+    def start(data: Path, *, access: Access | None = None, **options: Any) -> Iterator[Team]:
+        data.mkdir(parents=True, exist_ok=True)
+        store = Store(f"sqlite:///{data / 'masklet.db'}")
+        tokens = {name: store.accounts.add_user(name)[1] for name in ("ada", "bob")}
+        store.close()
+        with ExitStack() as stack:
+            server = stack.enter_context(serve(data, access=access or Access(), roots={}, **options))
+            members: dict[str, Member] = {}
+            for name, token in tokens.items():
+                headers = {"Authorization": f"Bearer {token}"}
+                http = stack.enter_context(httpx.Client(base_url=server.url, timeout=60, headers=headers))
+                members[name] = Member(name, token, server, http)
+            yield Team(server, members)
 
     return start
 
@@ -215,6 +280,20 @@ def server(serve: Serve, tmp_path: Path) -> Iterator[Running]:
     """A server of this test alone."""
     with serve(tmp_path / "data") as running:
         yield running
+
+
+@pytest.fixture
+def team(serve_team: MakeTeam, tmp_path: Path) -> Iterator[Team]:
+    """A server for ada and bob, of this test alone."""
+    with serve_team(tmp_path / "data") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def one_team(serve_team: MakeTeam, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """A server for ada and bob that the tests of a module share, and that bears with wrong tokens."""
+    with serve_team(tmp_path_factory.mktemp("data"), access=Access(attempts_at_once=10_000)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { MaskMessage, ServerMessage } from "../src/core/protocol";
+import { signedIn } from "../src/core/session";
 import { CommandRefused, ConnectionLost, LiveSocket } from "../src/core/socket";
 import { FakeWebSocket, hello, maskBytes, settle } from "./fakes";
 
@@ -146,6 +147,17 @@ describe("reconnection", () => {
     expect(FakeWebSocket.opened.length).toBe(1);
     expect(seen.refusals).toEqual(["there is no such media"]);
     expect(seen.states.at(-1)).toBe("closed");
+  });
+
+  it("ends where people have to log in first, and the page hears of it", () => {
+    const { seen } = connect();
+    expect(signedIn.get()).toBe(true);
+    FakeWebSocket.last.drop(4401, "log in first");
+    vi.advanceTimersByTime(60_000);
+    expect(FakeWebSocket.opened.length).toBe(1);
+    expect(seen.states.at(-1)).toBe("closed");
+    expect(signedIn.get()).toBe(false);
+    signedIn.set(true);
   });
 
   it("ignores what an old connection still says", () => {

@@ -1,5 +1,6 @@
 /** The server's resources over HTTP. Addresses are relative to the page, so that it works below any path. */
 import type { MediaItem } from "./protocol";
+import { signedIn } from "./session";
 
 /** The server refused or failed; the message is meant for people. `status` is 0 where no answer came. */
 export class ApiError extends Error {
@@ -14,6 +15,8 @@ export class ApiError extends Error {
 
 export interface Info {
   readonly version: string;
+  /** Who is logged in; null where nobody has to be. */
+  readonly user: string | null;
   readonly model: { readonly name: string; readonly image_size: number };
   readonly limits: { readonly upload_bytes: number; readonly frames: number; readonly pixels: number };
   readonly roots: readonly { readonly name: string }[];
@@ -83,6 +86,7 @@ async function answer(url: string, init: RequestInit = {}): Promise<Response> {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(0, "the server does not answer");
   }
+  if (response.status === 401) signedIn.set(false);
   if (!response.ok) throw new ApiError(response.status, await reason(response));
   return response;
 }
@@ -103,6 +107,8 @@ const post = (body: unknown): RequestInit => ({
   body: JSON.stringify(body),
 });
 
+export const logIn = (token: string) => answer(apiUrl("login"), post({ token }));
+export const logOut = () => answer(apiUrl("login"), { method: "DELETE" });
 export const getInfo = () => json<Info>(apiUrl("info"));
 export const listMedia = () => json<MediaItem[]>(apiUrl("media"));
 export const getMedia = (id: string) => json<MediaItem>(apiUrl(`media/${id}`));

@@ -1,4 +1,5 @@
 /** Messages to the user: notices that fade, and words for screen readers. */
+import { ApiError } from "./api";
 import { Store } from "./state";
 
 export interface Notice {
@@ -25,6 +26,8 @@ export class Notices {
   }
 
   readonly error = (error: unknown): void => {
+    // The page asks people to log in instead of telling them to.
+    if (error instanceof ApiError && error.status === 401) return;
     const text = error instanceof Error ? error.message : String(error);
     this.add("error", text.charAt(0).toUpperCase() + text.slice(1));
   };

@@ -1,5 +1,6 @@
 /** The live connection of one media item: requests with answers, masks with acknowledgement, reconnection. */
 import { type Answer, type Commands, type MaskMessage, readMask, readMessage, type ServerMessage } from "./protocol";
+import { signedIn } from "./session";
 
 export type Connection = "connecting" | "open" | "waiting" | "closed";
 
@@ -36,8 +37,12 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** The server closes with these where coming back would change nothing: no such media, a file that can't be read. */
-const FINAL_CODES = [4404, 4409];
+/**
+ * The server closes with these where coming back would change nothing: no such media, a file that can't be read, as
+ * much open as may be; and with the first one where people have to log in first.
+ */
+const SIGNED_OUT = 4401;
+const FINAL_CODES = [SIGNED_OUT, 4404, 4409, 4429];
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8000;
 /** The server stops at 64 masks without acknowledgement. */
@@ -126,6 +131,7 @@ export class LiveSocket {
         for (const pending of this.#queue.splice(0)) pending.reject(new ConnectionLost(event.reason));
         this.#listener.refused(event.reason);
         this.#listener.connection("closed");
+        if (event.code === SIGNED_OUT) signedIn.set(false);
         return;
       }
       this.#listener.connection("waiting");

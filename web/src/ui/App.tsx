@@ -1,10 +1,12 @@
 import { useMemo, useSyncExternalStore } from "react";
 import { Notices } from "../core/notices";
+import { signedIn } from "../core/session";
 import { Store } from "../core/state";
 import { UploadQueue } from "../core/upload";
 import { EditorPage } from "./EditorPage";
 import { Gallery } from "./Gallery";
-import { NoticesContext } from "./hooks";
+import { NoticesContext, useStore } from "./hooks";
+import { LoginPage } from "./LoginPage";
 import { readRoute } from "./route";
 import { Toasts } from "./Toasts";
 
@@ -20,6 +22,7 @@ export function App() {
   const uploaded = useMemo(() => new Store(0), []);
   const uploads = useMemo(() => new UploadQueue(() => uploaded.set(uploaded.get() + 1)), [uploaded]);
   const { media } = readRoute(address);
+  if (!useStore(signedIn)) return <LoginPage />;
   return (
     <NoticesContext value={notices}>
       {media === null ? <Gallery uploads={uploads} uploaded={uploaded} /> : <EditorPage key={media} id={media} />}

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { deleteMedia, getInfo, type Info, listMedia } from "../core/api";
+import { deleteMedia, getInfo, type Info, listMedia, logOut } from "../core/api";
 import type { MediaItem } from "../core/protocol";
+import { signedIn } from "../core/session";
 import type { Store } from "../core/state";
 import type { UploadQueue } from "../core/upload";
 import { Dialog, IconButton } from "./controls";
@@ -84,6 +85,14 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
       notices.error(error);
     }
   };
+  const leave = async () => {
+    try {
+      await logOut();
+      signedIn.set(false);
+    } catch (error) {
+      notices.error(error);
+    }
+  };
   const hasRoots = (info?.roots.length ?? 0) > 0;
 
   return (
@@ -94,6 +103,11 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
         </span>
         {info !== null && <span className="chip model-chip">{info.model.name}</span>}
         <span className="spacer" />
+        {info !== null && info.user !== null && (
+          <button type="button" className="button" onClick={() => void leave()}>
+            Log out {info.user}
+          </button>
+        )}
         <ThemeButton />
       </header>
       <main className="gallery-main">
