@@ -155,7 +155,7 @@ def _model(choice: ModelChoice) -> tuple[ModelInfo, Callable[[], MakeSession]]:
 
 
 def _sessions_of(model: Sam2) -> MakeSession:
-    def make(clip: Clip, features: FeatureStore) -> VideoSession:
+    def make(clip: Clip | None, features: FeatureStore) -> VideoSession:
         return VideoSession(model, clip, features=features)
 
     return make

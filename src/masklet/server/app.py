@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -17,12 +17,14 @@ from masklet.server.doors import SIGNED_OUT, TOO_MANY, Door, Doorkeeper
 from masklet.server.exports import Exports
 from masklet.server.library import Library
 from masklet.server.metrics import Metrics
+from masklet.server.recordings import Recordings
 from masklet.server.roots import Roots
 from masklet.server.seats import Crowded
 from masklet.server.security import BodyLimit, Guard
 from masklet.server.services import Services
 from masklet.server.settings import Settings
 from masklet.server.socket import Page
+from masklet.server.source_socket import serve_source
 from masklet.server.studio import MakeSession, Studio
 from masklet.server.visitors import AtThisMachine, find_media
 from masklet.server.watching import Watch
@@ -54,6 +56,8 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
     async def life(app: FastAPI) -> AsyncIterator[None]:
         studio = Studio(settings, store, load, metrics)
         exports = Exports(store, studio.clips, settings.data / "exports", settings.model.name)
+        recordings = Recordings(store, settings.data / "recordings", settings.limits)
+        await asyncio.to_thread(recordings.recover)
         app.state.services = Services(
             settings=settings,
             store=store,
@@ -61,6 +65,7 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
             library=library,
             studio=studio,
             exports=exports,
+            recordings=recordings,
             metrics=metrics,
         )
         sweeping = asyncio.create_task(studio.sweep())
@@ -87,6 +92,7 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
     app.include_router(effects.router)
     _add_watching(app, metrics)
     _add_live(app)
+    _add_sources(app)
     _add_page(app)
     app.add_middleware(BodyLimit, most=settings.limits.body_bytes)
     if settings.access is None:
@@ -134,6 +140,24 @@ def _add_live(app: FastAPI) -> None:
             await socket.close(_UNREADABLE, str(error)[:120])
         finally:
             watching.cancel()
+
+
+def _add_sources(app: FastAPI) -> None:
+    @app.websocket("/api/sources")
+    async def source(socket: WebSocket) -> None:
+        """A camera or screen that is segmented while it runs."""
+        parts: Services = socket.app.state.services
+        await socket.accept()
+        try:
+            await serve_source(socket, parts)
+        except Crowded as error:
+            code, reason = TOO_MANY, str(error)
+        except (ValueError, OSError) as error:
+            code, reason = _UNREADABLE, str(error)
+        else:
+            return
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the page may be gone
+            await socket.close(code, reason[:120])
 
 
 async def _watch(socket: WebSocket, media: Media, parts: Services) -> None:

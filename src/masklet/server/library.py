@@ -94,6 +94,13 @@ class Library:
         if media.uploaded:
             _remove(Path(media.path))
 
+    def check_room(self, size: int) -> None:
+        """Raises TooLarge where the visitor may not keep `size` bytes more."""
+        user = visitor().user
+        if user is not None:
+            with self._lock:
+                self._check_share(user, [upload for upload in self._unfinished() if upload.user == user], size)
+
     # -- uploads ------------------------------------------------------------------------------------------------------
 
     def begin(self, name: str, size: int, project_id: str | None = None) -> Upload:

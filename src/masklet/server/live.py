@@ -225,16 +225,7 @@ class Live:
         return lane(self._state.masks.get(number, {}), self._state.prompts.get(number, {}))
 
     def _objects(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "id": record.object,
-                "name": record.name,
-                "colour": record.colour,
-                "hidden": record.hidden,
-                "locked": record.locked,
-            }
-            for _, record in sorted(self._state.objects.items())
-        ]
+        return [describe_object(record) for _, record in sorted(self._state.objects.items())]
 
     def _tell_change(self, message: Mapping[str, Any]) -> None:
         self._sequence += 1
@@ -269,6 +260,17 @@ def describe_media(media: Media, objects: int) -> dict[str, Any]:
         "created": media.created.isoformat(),
         "changed": media.changed.isoformat(),
         "project": media.project_id,
+    }
+
+
+def describe_object(record: ObjectRecord) -> dict[str, Any]:
+    """An object as the page is told of it."""
+    return {
+        "id": record.object,
+        "name": record.name,
+        "colour": record.colour,
+        "hidden": record.hidden,
+        "locked": record.locked,
     }
 
 

@@ -220,7 +220,7 @@ def parse_command(text: str) -> AnyCommand:
     try:
         return _COMMANDS.validate_json(text)
     except ValidationError as error:
-        raise BadCommand(one_line(error), _request_of(text)) from None
+        raise BadCommand(one_line(error), request_of(text)) from None
 
 
 def one_line(error: ValidationError) -> str:
@@ -234,7 +234,8 @@ class _Numbered(BaseModel):
     request: Annotated[int, Field(ge=1, lt=2**32, strict=True)]
 
 
-def _request_of(text: str) -> int | None:
+def request_of(text: str) -> int | None:
+    """The number of a message, where that can be read."""
     try:
         return _Numbered.model_validate_json(text).request
     except ValidationError:

@@ -21,7 +21,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "geolocation=(), microphone=()",
+    "Permissions-Policy": "camera=(self), display-capture=(self), geolocation=(), microphone=()",
 }
 _READS = {"GET", "HEAD"}
 _REFUSED_SOCKET = 4403

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from masklet.server.exports import Exports
 from masklet.server.library import Library
 from masklet.server.metrics import Metrics
+from masklet.server.recordings import Recordings
 from masklet.server.roots import Roots
 from masklet.server.settings import Settings
 from masklet.server.studio import Studio
@@ -23,4 +24,5 @@ class Services:
     library: Library
     studio: Studio
     exports: Exports
+    recordings: Recordings
     metrics: Metrics

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol
 
 from masklet.media import Clip
@@ -19,17 +20,18 @@ from masklet.server.settings import Settings
 from masklet.server.workbench import Workbench
 from masklet.server.worker import Urgency, Worker
 from masklet.session import VideoSession
-from masklet.session.features import FeatureCache, FeatureStore
+from masklet.session.features import FeatureCache, FeatureStore, LastFrames
 from masklet.store import Media, Store
 
 logger = logging.getLogger("masklet.server")
 _SWEEP_SECONDS = 15.0
+_STREAM_FEATURES = 4
 
 
 class MakeSession(Protocol):
-    """Opens a session of a clip with a model that is loaded."""
+    """Opens a session with a model that is loaded: of a clip, or (None) one to which frames are pushed."""
 
-    def __call__(self, clip: Clip, features: FeatureStore) -> VideoSession: ...
+    def __call__(self, clip: Clip | None, features: FeatureStore) -> VideoSession: ...
 
 
 class Studio:
@@ -52,6 +54,7 @@ class Studio:
         self._features = FeatureCache(settings.limits.feature_bytes)
         self._seats = Seats(settings.limits)
         self._benches: dict[str, Workbench] = {}
+        self._streams = 0
         self._opening = asyncio.Lock()
         self._loaded: Future[MakeSession] = self.worker.submit(Urgency.COMMAND, load)
         self._loaded.add_done_callback(_log_load)
@@ -88,6 +91,25 @@ class Studio:
                 bench = await asyncio.to_thread(self._make_bench, media)
                 self._benches[media.id] = bench
             return bench
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncIterator[VideoSession]:
+        """A session to which frames are pushed. Raises Crowded where there are too many, or the visitor has too much
+        open, and other ValueErrors where the model could not be loaded."""
+        if self._streams >= self._settings.limits.sources:
+            raise Crowded(f"{self._streams} cameras and screens are in use on this server: try again later")
+        self._streams += 1
+        try:
+            with self._seats.take(f"source {self._streams}"):
+                # A prompt is for a frame that was shown, while the next ones are on their way.
+                make = partial(self._open_session, None, LastFrames(_STREAM_FEATURES))
+                session = await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, make))
+                try:
+                    yield session
+                finally:
+                    await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, session.close))
+        finally:
+            self._streams -= 1
 
     async def forget(self, media_id: str) -> None:
         """Closes a media that was deleted; its pages are sent away."""
@@ -143,16 +165,16 @@ class Studio:
         clip = self.clips.get(media)
 
         def make_session() -> VideoSession:
-            return self._maker()(Borrowed(clip), self._features.of(media.id))
+            return self._open_session(Borrowed(clip), self._features.of(media.id))
 
         live = Live(media, self._store)
         return Workbench(live, self.worker, make_session, self._metrics.tracked_frames.inc)
 
-    def _maker(self) -> MakeSession:
+    def _open_session(self, clip: Clip | None, features: FeatureStore) -> VideoSession:
         error = self._loaded.exception()  # the load was the worker's first task: it has ended
         if error is not None:
             raise ValueError(f"the model could not be loaded: {error}") from error
-        return self._loaded.result()
+        return self._loaded.result()(clip, features)
 
 
 def _log_load(future: Future[MakeSession]) -> None:
