@@ -47,3 +47,18 @@ def test_the_server_gives_the_page_and_its_assets(one_server) -> None:
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     for asset in (PAGE / "assets").iterdir():
         assert one_server.http.get(f"/assets/{asset.name}").content == asset.read_bytes()
+
+
+def test_assets_are_small_on_the_way_and_kept_by_browsers(one_server) -> None:
+    packed, whole = 0, 0
+    for asset in (PAGE / "assets").iterdir():
+        answer = one_server.http.get(f"/assets/{asset.name}")
+        assert "immutable" in answer.headers["cache-control"]
+        again = one_server.http.get(f"/assets/{asset.name}", headers={"If-None-Match": answer.headers["etag"]})
+        assert again.status_code == 304
+        packed += answer.num_bytes_downloaded
+        whole += asset.stat().st_size
+    assert packed < whole / 2
+    absent = one_server.http.get("/assets/absent.js")
+    assert absent.status_code == 404
+    assert "cache-control" not in absent.headers

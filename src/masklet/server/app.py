@@ -9,10 +9,10 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
-from fastapi.staticfiles import StaticFiles
 
 from masklet import __version__
 from masklet.server import effects, errors, logins, past, projects, rest
+from masklet.server.assets import page_assets
 from masklet.server.doors import SIGNED_OUT, TOO_MANY, Door, Doorkeeper
 from masklet.server.exports import Exports
 from masklet.server.library import Library
@@ -187,4 +187,4 @@ def _add_page(app: FastAPI) -> None:
             )
         return FileResponse(index, headers={"Cache-Control": "no-cache"})
 
-    app.mount("/assets", StaticFiles(directory=PAGE / "assets", check_dir=False), name="assets")
+    app.mount("/assets", page_assets(PAGE / "assets"), name="assets")
