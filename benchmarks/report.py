@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 from PIL import Image, ImageDraw
 
-from benchmarks import figures
+from benchmarks import app, figures
 from benchmarks.memory_curve import SETTLED, Curve, read
 from masklet.metrics.timing import COMPONENTS
 
@@ -56,6 +56,8 @@ def write() -> None:
     if curves:
         draw(curves, HERE / "memory_curve.png")
         parts.append(_curve_section(curves))
+    if text := app.section():
+        parts.append(text)
     (HERE / "RESULTS.md").write_text("\n".join(parts))
 
 

@@ -1,0 +1,205 @@
+"""A server process and a browser before it, with a probe in the page that says when masks were painted."""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from masklet.data.scene import Scene
+from masklet.media.writer import VideoWriter
+
+QUIET = (
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--ignore-gpu-blocklist",
+    "--enable-unsafe-swiftshader",
+)
+VIEWPORT: ViewportSize = {"width": 1366, "height": 768}
+PATIENCE_MS = 60_000
+
+PROBE = """(() => {
+  // A painting of the mask layer begins with `clear`; masks are uploaded as textures of one channel.
+  const probe = { released: 0, uploads: 0, paintings: [], waiting: [] };
+  window.probe = probe;
+  probe.find = (test) => new Promise((resolve) => {
+    const found = probe.paintings.find(test);
+    if (found === undefined) probe.waiting.push({ test, resolve });
+    else resolve(found);
+  });
+  probe.clicked = (before) => probe.find((it) => it.released > before && it.uploads > 0 && it.masks > 0);
+  addEventListener("pointerup", (event) => { probe.released = event.timeStamp; probe.uploads = 0; }, true);
+  const gl = WebGL2RenderingContext.prototype;
+  const { clear, texImage2D, drawArrays } = gl;
+  let boxes = 0, began = 0, ended = 0;
+  gl.clear = function (...all) {
+    boxes = 0;
+    began = performance.now();
+    requestAnimationFrame(() => {
+      const { released, uploads } = probe;
+      const painting = { at: performance.now(), released, uploads, masks: boxes - 1, script: ended - began };
+      probe.paintings.push(painting);
+      for (const { test, resolve } of probe.waiting) if (test(painting)) resolve(painting);
+      if (probe.paintings.length > 5000) probe.paintings.shift();
+    });
+    return clear.apply(this, all);
+  };
+  gl.drawArrays = function (...all) {
+    boxes++;
+    drawArrays.apply(this, all);
+    ended = performance.now();
+  };
+  gl.texImage2D = function (...all) {
+    if (all[2] === this.R8) probe.uploads++;
+    return texImage2D.apply(this, all);
+  };
+})();"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server process."""
+
+    url: str
+    process: psutil.Process
+    http: httpx.Client
+
+    @property
+    def media(self) -> str:
+        """The id of the newest media."""
+        return self.http.get("/api/media").json()[0]["id"]
+
+    def figure(self, name: str) -> float:
+        """What /metrics says."""
+        found = re.search(rf"^{name} (.*)$", self.http.get("/metrics").text, re.MULTILINE)
+        assert found is not None, name
+        return float(found.group(1))
+
+    def tracked(self) -> float:
+        """Frames tracked since the start."""
+        return self.figure("masklet_tracked_frames_total")
+
+    @property
+    def resident(self) -> float:
+        """Resident memory in MB."""
+        return self.process.memory_info().rss / 1e6
+
+
+@contextmanager
+def serving(words: Sequence[str]) -> Iterator[Server]:
+    """A process that prints its address first, such as `masklet app`."""
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+", first)
+        if found is None:
+            raise RuntimeError(f"expected the server's address, got {first!r}")
+        with httpx.Client(base_url=found.group(), timeout=120) as http:
+            yield Server(found.group(), psutil.Process(process.pid), http)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def app(clip: Path, data: Path) -> Any:
+    """`masklet app` with a clip, as people start it."""
+    masklet = str(Path(sys.executable).with_name("masklet"))
+    return serving([masklet, "app", str(clip), "--port", "0", "--no-open", "--data", str(data), "--device", "cpu"])
+
+
+def make_clip(path: Path, scene: Scene) -> Path:
+    """Writes a scene as MP4, and returns the path."""
+    with VideoWriter(path, height=scene.height, width=scene.width, fps=scene.fps) as writer:
+        for frame in scene:
+            writer.write(frame)
+    return path
+
+
+def middle(scene: Scene, frame: int, which: int = 0) -> tuple[float, float]:
+    """The middle of a disc."""
+    rows, columns = np.nonzero(scene.mask(frame, which))
+    return float(columns.mean()), float(rows.mean())
+
+
+@contextmanager
+def browser(*more: str) -> Iterator[Browser]:
+    """Debian's chromium, or the browser that playwright has installed."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=program, args=[*QUIET, *more])
+        yield found
+        found.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab with an open editor; places are pixels of the frame."""
+
+    page: Page
+    scene: Scene
+
+    def spot(self, x: float, y: float) -> tuple[float, float]:
+        """Where a place of the frame is in the tab; the picture fits the stage."""
+        box = self.page.locator(".stage").bounding_box()
+        assert box is not None
+        scale = min((box["width"] - 32) / self.scene.width, (box["height"] - 32) / self.scene.height)
+        left = box["x"] + (box["width"] - self.scene.width * scale) / 2
+        top = box["y"] + (box["height"] - self.scene.height * scale) / 2
+        return left + x * scale, top + y * scale
+
+    def go_to(self, frame: int) -> None:
+        """Shows a frame, and returns as soon as its picture is on the stage."""
+        place = self.page.get_by_role("textbox", name="Frame", exact=True)
+        place.fill(str(frame))
+        place.press("Enter")
+        self.page.wait_for_selector(f'.stage[data-frame="{frame}"]')
+
+    def click(self, x: float, y: float) -> float:
+        """Clicks, and returns the milliseconds to the screen refresh after the mask was painted."""
+        before = self.page.evaluate("probe.released")
+        self.page.mouse.click(*self.spot(x, y))
+        found = self.page.evaluate(f"probe.clicked({before})")
+        return found["at"] - found["released"]
+
+    def wander(self, step: int) -> None:
+        """Moves the pointer on, over and around the first disc, at the pace of a hand."""
+        angle = 0.15 * step
+        x, y = middle(self.scene, 0)
+        self.page.mouse.move(*self.spot(x + 60 * math.cos(angle), y + 60 * math.sin(1.7 * angle)))
+        self.page.wait_for_timeout(12)
+
+    def settle(self) -> None:
+        """Waits until the candidates of a first click are there, and the page rests."""
+        self.page.get_by_role("toolbar", name="What the click means").wait_for()
+        self.page.wait_for_timeout(300)
+
+
+@contextmanager
+def editor(browser: Browser, server: Server, scene: Scene) -> Iterator[Tab]:
+    """The editor of the server's newest media."""
+    context = browser.new_context(viewport=VIEWPORT)
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    page.add_init_script(PROBE)
+    page.goto(f"{server.url}/#/media/{server.media}")
+    page.wait_for_selector(".connection.open", state="attached")
+    page.wait_for_selector('.stage[data-layer="webgl2"][data-frame="0"]')
+    yield Tab(page, scene)
+    context.close()
