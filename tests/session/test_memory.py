@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from masklet.model.configs import NANO
 from masklet.session.memory import MemoryBank
 from masklet.session.records import Memory
+
+REACH = 6  # of seven memories, one frame apart
 
 
 def record(frame: int) -> Memory:
@@ -19,7 +23,7 @@ def record(frame: int) -> Memory:
 
 
 def bank_of(conditioning: list[int], tracked: list[int]) -> MemoryBank:
-    bank = MemoryBank(None)
+    bank = MemoryBank(None, REACH)
     bank.conditioning = {frame: record(frame) for frame in conditioning}
     for frame in tracked:
         bank.tracked.put(frame, record(frame))
@@ -44,6 +48,34 @@ def test_reverse_looks_at_later_frames() -> None:
     spatial, pointers, _ = chosen(bank_of([9], [8, 7, 6]), 5, reverse=True)
     assert spatial == [(6, 9), (2, 8), (1, 7), (0, 6)]
     assert pointers == [(4, 9), (1, 6), (2, 7), (3, 8)]
+
+
+def test_a_stride_keeps_the_last_frame_and_multiples_of_it() -> None:
+    bank = MemoryBank(None, reach=16)
+    bank.conditioning = {0: record(0)}
+    for frame in range(1, 20):
+        bank.tracked.put(frame, record(frame))
+    assert chosen(bank, 20, stride=3)[0] == [(6, 0), (5, 6), (4, 9), (3, 12), (2, 15), (1, 18), (0, 19)]
+    assert chosen(bank, 16, stride=5, memories=4)[0] == [(3, 0), (2, 5), (1, 10), (0, 15)]
+
+
+def test_a_stride_backward() -> None:
+    bank = MemoryBank(None, reach=16)
+    bank.conditioning = {30: record(30)}
+    for frame in range(29, 10, -1):
+        bank.tracked.put(frame, record(frame))
+    assert chosen(bank, 16, stride=3, memories=4, reverse=True)[0] == [(3, 30), (2, 21), (1, 18), (0, 17)]
+
+
+@given(frame=st.integers(0, 200), memories=st.integers(1, 7), stride=st.integers(1, 6))
+def test_what_a_bank_without_archive_keeps_is_all_that_is_looked_at(frame: int, memories: int, stride: int) -> None:
+    config = replace(NANO, memories=memories, memory_stride=stride)
+    bank = MemoryBank(None, config.memory_reach)
+    for past in range(frame):
+        bank.tracked.put(past, record(past))
+    spatial, _, _ = chosen(bank, frame, memories=memories, stride=stride)
+    oldest = [frame - 1, *(((frame - 2) // stride - age) * stride for age in range(memories - 2))][: memories - 1]
+    assert [t for _, t in spatial] == sorted(t for t in oldest if t >= 0)
 
 
 def test_future_conditioning_frames_give_their_memory_but_not_their_pointer() -> None:
@@ -73,7 +105,7 @@ def test_closest_conditioning_frames_and_the_others_as_ordinary_ones() -> None:
 )
 def test_windows(conditioning: list[int], tracked: list[int], frame: int, reverse: bool, memories: int) -> None:
     tracked = [t for t in tracked if t not in conditioning]
-    bank = MemoryBank(None)
+    bank = MemoryBank(None, REACH)
     bank.conditioning = {t: record(t) for t in conditioning}
     recent = sorted(tracked, key=lambda t: -abs(t - frame))  # the closest were written last
     for t in recent:

@@ -94,6 +94,9 @@ class ModelConfig:
     memory_dim: int = 64
     memories: int = 7
     """Memories that a frame attends to: conditioning frames share one time code, the others are recent frames."""
+    memory_stride: int = 1
+    """Frames from one of the recent memories to the next in a session, behind that of the last frame (the released
+    code's `memory_temporal_stride_for_eval`); training attends to the last frames."""
     pointers: int = 16
     """Object pointers that a frame attends to, at most."""
     memory_layers: int = 4
@@ -116,6 +119,8 @@ class ModelConfig:
             raise ValueError(f"image_size must be a positive multiple of 32, got {self.image_size}")
         if self.d_model % self.memory_dim:
             raise ValueError(f"d_model ({self.d_model}) must be a multiple of memory_dim ({self.memory_dim})")
+        if self.memory_stride < 1:
+            raise ValueError(f"memory_stride must be 1 or more frames, got {self.memory_stride}")
         if self.encoded_dim <= 0:
             raise ValueError(f"memory_dim ({self.memory_dim}) leaves no channel beside those of {self.readout}")
 
@@ -128,6 +133,11 @@ class ModelConfig:
     def encoded_dim(self) -> int:
         """Memory channels that the memory encoder fills; a read-out takes the first ones."""
         return self.memory_dim - (0 if self.readout is None else self.readout.key_dim + MASK_CELLS)
+
+    @property
+    def memory_reach(self) -> int:
+        """How many frames back the oldest of the recent memories may lie."""
+        return max((self.memories - 2) * self.memory_stride + 1, 0)
 
     @property
     def grid(self) -> int:

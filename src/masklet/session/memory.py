@@ -1,7 +1,8 @@
 """What an object remembers: its conditioning frames, its recent frames, and which of them a frame attends to.
 
 The rules are those of the published model (SAM 2, section 4 and appendix D): every conditioning frame, the last
-`memories - 1` tracked frames in the direction of travel, and object pointers of up to `pointers` frames.
+`memories - 1` tracked frames in the direction of travel (the very last one and, with a stride, multiples of it before),
+and object pointers of up to `pointers` frames.
 
 Legend: O objects, C model channels, K memory channels, h w = S / 16, M memory tokens.
 """
@@ -21,7 +22,6 @@ from masklet.model.sam2 import Sam2
 from masklet.session.archive import Archive
 from masklet.session.records import Memory
 
-_RECENT_RECORDS = 8
 _RECENT_POINTERS = 32
 
 
@@ -46,11 +46,13 @@ class Selection:
 class TrackedFrames:
     """An object's tracked (not prompted) frames: the latest in memory, all of them in the archive if there is one.
 
-    Without an archive only what can still influence the frames to come is kept, and older frames read as absent.
+    Without an archive only what can still influence the frames to come is kept, and older frames read as absent:
+    the last `reach` frames are looked at, and one more that a prompt may refine.
     """
 
-    def __init__(self, archive: Archive | None) -> None:
+    def __init__(self, archive: Archive | None, reach: int) -> None:
         self._archive = archive
+        self._most_recent = reach + 2
         self._slots: dict[int, int] = {}
         self._recent: OrderedDict[int, Memory] = OrderedDict()
         self._pointers: OrderedDict[int, Tensor] = OrderedDict()
@@ -71,7 +73,7 @@ class TrackedFrames:
             self._slots[frame] = self._archive.write(record, slot=self._slots.get(frame))
         self._recent[frame] = record
         self._recent.move_to_end(frame)
-        while len(self._recent) > _RECENT_RECORDS:
+        while len(self._recent) > self._most_recent:
             self._recent.popitem(last=False)
         self.put_pointer(frame, record.pointer)
 
@@ -105,11 +107,14 @@ class TrackedFrames:
 
 
 class MemoryBank:
-    """All memories of one object. Conditioning frames keep the order in which they were prompted."""
+    """All memories of one object, of which frames look at those up to `reach` frames back (`ModelConfig.memory_reach`).
 
-    def __init__(self, archive: Archive | None) -> None:
+    Conditioning frames keep the order in which they were prompted.
+    """
+
+    def __init__(self, archive: Archive | None, reach: int) -> None:
         self.conditioning: dict[int, Memory] = {}
-        self.tracked = TrackedFrames(archive)
+        self.tracked = TrackedFrames(archive, reach)
 
     def get(self, frame: int) -> Memory | None:
         """The record of a frame, conditioning first."""
@@ -122,6 +127,7 @@ class MemoryBank:
         reverse: bool,
         length: int | None,
         memories: int,
+        stride: int = 1,
         pointers: int,
         most_conditioning: int | None = None,
     ) -> Selection:
@@ -137,7 +143,7 @@ class MemoryBank:
             assert record.memory is not None
             spatial.append((memories - 1, record.memory))
         for distance in range(memories - 1, 0, -1):
-            before = frame + direction * distance
+            before = _remembered(frame, distance, stride, direction)
             record = self.tracked.get(before)
             if record is None and before not in chosen:
                 record = self.conditioning.get(before)
@@ -160,6 +166,14 @@ class MemoryBank:
             if pointer is not None:
                 points.append((distance, pointer))
         return Selection(tuple(spatial), tuple(points), limit - 1)
+
+
+def _remembered(frame: int, distance: int, stride: int, direction: int) -> int:
+    """The frame of the `distance`-th recent memory: the last frame, then multiples of `stride` behind that."""
+    if distance == 1:
+        return frame + direction
+    travelled = -direction * frame - 2
+    return -direction * (travelled // stride - (distance - 2)) * stride
 
 
 def _closest(frame: int, conditioning: dict[int, Memory], most: int | None) -> dict[int, Memory]:

@@ -156,7 +156,7 @@ def _fill(session: VideoSession, content: dict[str, Any], records: Any) -> None:
         return packing.unpack(data, device)
 
     for entry in content["objects"]:
-        state = ObjectState(MemoryBank(session.archive))
+        state = ObjectState(MemoryBank(session.archive, session.model.config.memory_reach))
         state.prompts = {frame: Prompt.from_json(prompt) for frame, prompt in entry["prompts"]}
         state.pending = {frame: Pending(take(), conditioning) for frame, _, conditioning in entry["pending"]}
         state.bank.conditioning = {frame: take() for frame, _ in entry["conditioning"]}

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from masklet.model.encoder import ImageFeatures
 from masklet.model.prompt_encoder import Points
@@ -34,14 +35,15 @@ class Tracker:
         self._engine = Engine(model, policy)
         self._features = LastFrames(_CACHED_FRAMES) if features is None else features
 
-    def encode(self, frame: int, picture: Picture | None = None) -> ImageFeatures:
-        """A frame's features, from the store of features if it has them; `picture` spares reading the frame."""
+    def prepare(self, picture: Picture) -> Tensor:
+        """A picture as the model's image [1, 3, S, S]; knows nothing of the session, and any thread may ask."""
+        return frame_tensor(picture, self._model.config.image_size, self._model.device)
+
+    def encode(self, frame: int, image: Tensor | None = None) -> ImageFeatures:
+        """A frame's features, from the store of features if it has them; an `image` spares reading the frame."""
         features = self._features.get(frame)
         if features is None:
-            picture = self._source.frame(frame) if picture is None else picture
-            features = self._model.encode_image(
-                frame_tensor(picture, self._model.config.image_size, self._model.device)
-            )
+            features = self._model.encode_image(self.prepare(self._source.frame(frame)) if image is None else image)
             self._features.put(frame, features)
         return features
 
@@ -51,6 +53,7 @@ class Tracker:
             reverse=reverse,
             length=self._source.length,
             memories=self._model.config.memories,
+            stride=self._model.config.memory_stride,
             pointers=self._model.config.pointers,
             most_conditioning=self._policy.max_conditioning,
         )
@@ -99,7 +102,9 @@ class Tracker:
                         state.bank.tracked.put(frame, record)
             state.pending.clear()
 
-    def step(self, frame: int, picture: Picture, *, reverse: bool, objects: Collection[int] | None = None) -> None:
+    def step(
+        self, frame: int, image: Tensor | None = None, *, reverse: bool, objects: Collection[int] | None = None
+    ) -> None:
         """Tracks objects (default: all) that are under way on a frame; prompted frames stay as they are."""
         self._write_pending()
         moving: list[ObjectState] = []
@@ -113,7 +118,7 @@ class Tracker:
                 moving.append(state)
         if moving:
             selections = [self._select(state, frame, reverse) for state in moving]
-            records = self._engine.track(self.encode(frame, picture), selections)
+            records = self._engine.track(self.encode(frame, image), selections)
             for state, record in zip(moving, records, strict=True):
                 state.bank.tracked.put(frame, record)
                 state.visited[frame] = reverse

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -11,23 +12,24 @@ from typing import Any, Self
 
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from masklet.masks.masklet import Masklet
 from masklet.model.encoder import ImageFeatures
 from masklet.model.sam2 import Sam2
+from masklet.session.ahead import ready_ahead
 from masklet.session.archive import Archive
 from masklet.session.features import FeatureStore
+from masklet.session.history import History
 from masklet.session.memory import MemoryBank
-from masklet.session.objects import Edit, ObjectState, ObjectTable, Pending, capture, restore
+from masklet.session.objects import ObjectState, ObjectTable, Pending
 from masklet.session.packing import Packing
 from masklet.session.passes import both_ways
 from masklet.session.policy import CORRECT, PUBLISHED, Policy
 from masklet.session.prompts import Prompt
-from masklet.session.results import FrameResult, ObjectMask, separate
-from masklet.session.source import Picture, Source, StreamSource, open_source
+from masklet.session.results import FrameResult, ObjectMask, masklet_of, separate
+from masklet.session.source import ClipSource, Picture, StreamSource, open_source
 from masklet.session.tracker import Tracker
-
-_UNDO_STEPS = 100
 
 
 class VideoSession:
@@ -77,13 +79,12 @@ class VideoSession:
             raise ValueError("expected either a policy or reference_exact=True, got both")
         self.policy = PUBLISHED if reference_exact else policy or CORRECT
         self.model = model
-        self.source: Source = open_source(source)
+        self.source: ClipSource | StreamSource = open_source(source)
         self._tracker = Tracker(model, self.source, self.policy, features)
         self.archive: Archive | None = None
         if archive is not False and not isinstance(self.source, StreamSource):
             self.archive = Archive(Packing.of(model), model.device, None if archive is True else Path(archive))
-        self._undo: list[Edit] = []
-        self._redo: list[Edit] = []
+        self._history = History(self._tracker.objects)
 
     # -- what is there ------------------------------------------------------------------------------------------------
 
@@ -137,7 +138,9 @@ class VideoSession:
         """
         if self.archive is None:
             raise ValueError("this session keeps no archive of its results; collect them from propagate()")
-        return [self._masklet(object_id, state) for object_id, state in self.objects.items()]
+        size = self.source.size
+        assert size is not None
+        return [masklet_of(object_id, state, size) for object_id, state in self.objects.items()]
 
     @torch.inference_mode()
     def features(self, frame: int) -> ImageFeatures:
@@ -196,9 +199,9 @@ class VideoSession:
             prompt = prompt.added_to(None if state is None else state.prompts.get(frame))
         features = self._tracker.encode(frame)
         if state is None:
-            state = ObjectState(MemoryBank(self.archive))
+            state = ObjectState(MemoryBank(self.archive, self.model.config.memory_reach))
         record = self._tracker.decode_prompt(state, frame, prompt, features)
-        self._remember(capture(self.objects, [object_id], [frame]))
+        self._history.remember([object_id], [frame])
         self.objects[object_id] = state
         state.prompts[frame] = prompt
         conditioning = frame not in state.visited or self.policy.corrections_condition
@@ -216,10 +219,10 @@ class VideoSession:
         states = [(number, self._state(number)) for number in chosen]
         if frame is not None:
             self.source.check(_index("frame", frame))
-        self._remember(capture(self.objects, chosen, [] if frame is None else [frame]))
+        self._history.remember(chosen, [] if frame is None else [frame])
         for number, state in states:
             if frame is None:
-                self.objects[number] = ObjectState(MemoryBank(self.archive))
+                self.objects[number] = ObjectState(MemoryBank(self.archive, self.model.config.memory_reach))
                 continue
             state.prompts.pop(frame, None)
             state.pending.pop(frame, None)
@@ -239,7 +242,7 @@ class VideoSession:
     def remove_object(self, object_id: int) -> None:
         """Forgets an object with all that belongs to it. Raises ValueError for an unknown id."""
         self._state(object_id)
-        self._remember(capture(self.objects, [object_id], []))
+        self._history.remember([object_id], [])
         del self.objects[object_id]
 
     def undo(self) -> bool:
@@ -247,11 +250,11 @@ class VideoSession:
 
         Frames that were tracked since keep their masks until they are propagated again.
         """
-        return self._swap(self._undo, self._redo)
+        return self._history.undo()
 
     def redo(self) -> bool:
         """Does again what `undo` took back; False if there is nothing."""
-        return self._swap(self._redo, self._undo)
+        return self._history.redo()
 
     # -- tracking -----------------------------------------------------------------------------------------------------
 
@@ -329,12 +332,20 @@ class VideoSession:
     def _walk(
         self, start: int, stop: int | None, reverse: bool, objects: Collection[int] | None
     ) -> Iterator[FrameResult]:
-        for frame, picture in self.source.walk(start, stop, reverse=reverse):
-            yield self._step(frame, picture, reverse, objects)
+        if isinstance(self.source, StreamSource):  # a frame that is not there yet is not waited for
+            for frame, _ in self.source.walk(start, stop, reverse=reverse):
+                yield self._step(frame, None, reverse, objects)
+            return
+        ahead = ready_ahead(self.source, start, stop, reverse=reverse, prepare=self._tracker.prepare)
+        with closing(ahead):
+            for frame, image in ahead:
+                yield self._step(frame, image, reverse, objects)
 
     @torch.inference_mode()
-    def _step(self, frame: int, picture: Picture, reverse: bool, objects: Collection[int] | None = None) -> FrameResult:
-        self._tracker.step(frame, picture, reverse=reverse, objects=objects)
+    def _step(
+        self, frame: int, image: Tensor | None, reverse: bool, objects: Collection[int] | None = None
+    ) -> FrameResult:
+        self._tracker.step(frame, image, reverse=reverse, objects=objects)
         return self.result(frame)
 
     def push(self, picture: Picture) -> FrameResult:
@@ -345,7 +356,7 @@ class VideoSession:
         if not isinstance(self.source, StreamSource):
             raise ValueError("frames can be pushed to a session without source only: VideoSession(model)")
         frame = self.source.push(picture)
-        result = self._step(frame, picture, reverse=False)
+        result = self._step(frame, None, reverse=False)
         for state in self.objects.values():
             for old in [t for t in state.visited if t < self.source.oldest]:
                 del state.visited[old]
@@ -391,30 +402,6 @@ class VideoSession:
         except KeyError:
             known = ", ".join(str(number) for number in self.objects) or "none"
             raise ValueError(f"there is no object {object_id}; objects: {known}") from None
-
-    def _masklet(self, object_id: int, state: ObjectState) -> Masklet:
-        assert self.source.size is not None
-        height, width = self.source.size
-        frames = sorted({*state.bank.tracked.frames(), *state.bank.conditioning, *state.pending})
-        prompts = [{"frame": frame, **prompt.to_json()} for frame, prompt in sorted(state.prompts.items())]
-        masklet = Masklet(object_id, height, width, prompts=prompts)
-        for frame in frames:
-            record = state.record(frame)
-            assert record is not None
-            entry = ObjectMask(record, (height, width), prompted=frame in state.prompts)
-            masklet.add(entry.frame_mask(frame))
-        return masklet
-
-    def _remember(self, edit: Edit) -> None:
-        self._undo.append(edit)
-        del self._undo[:-_UNDO_STEPS]
-        self._redo.clear()
-
-    def _swap(self, source: list[Edit], target: list[Edit]) -> bool:
-        if not source:
-            return False
-        target.append(restore(self.objects, source.pop()))
-        return True
 
 
 def _index(name: str, value: Any) -> int:
