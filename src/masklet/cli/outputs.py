@@ -9,9 +9,11 @@ from types import TracebackType
 from typing import Self
 
 from masklet.cli.journal import FrameRecord, masklets
-from masklet.export import FORMATS, draw_masks, write_format
+from masklet.export import FORMATS, Effect, draw_masks, effects_file, write_effects_video, write_format
 from masklet.export.pixels import pictures
 from masklet.media import Clip, VideoWriter
+
+_EFFECTS_FILES = ("effects.mp4", "effects.webm")
 
 
 class OverlayVideo:
@@ -59,10 +61,23 @@ def write_outputs(
         )
 
 
+def write_effects(journal: Path, clip: Clip, effects: Sequence[Effect]) -> Path:
+    """Write the frames of a journal with effects: `effects.mp4`, or with a cut-out `effects.webm` with alpha.
+
+    Raises:
+        ValueError: an effect for an object that the journal does not know, or text that no font has.
+    """
+    target = journal.parent / effects_file(effects)
+    for name in _EFFECTS_FILES:
+        (journal.parent / name).unlink(missing_ok=True)
+    write_effects_video(target, masklets(journal), clip, effects)
+    return target
+
+
 def forget_outputs(folder: Path) -> None:
     """Remove what an older run wrote into its folder."""
-    for output in FORMATS.values():
-        path = folder / output.file
+    for name in (*(output.file for output in FORMATS.values()), *_EFFECTS_FILES):
+        path = folder / name
         if path.is_dir():
             shutil.rmtree(path)
         else:

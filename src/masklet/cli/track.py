@@ -74,6 +74,17 @@ def track(
             negative="",
         ),
     ] = ("overlay", "sheet"),
+    effect: Annotated[
+        list[str] | None,
+        Parameter(
+            group=OUTPUT_GROUP,
+            help="TARGET=KIND:NAME=VALUE;..., drawn one after the other; may be given several times.",
+            negative="",
+        ),
+    ] = None,
+    effects: Annotated[
+        Path | None, Parameter(group=OUTPUT_GROUP, help="A JSON file with a list of effects.", show_default=False)
+    ] = None,
     resume: Annotated[
         bool,
         Parameter(
@@ -103,6 +114,13 @@ def track(
     contact sheet), davis (palette PNGs), png (black and white), coco, ytvis and sav (JSON), npz, alpha (cut-out PNGs),
     prores and webm (cut-out video).
 
+    With --effect or --effects the video is written once more, with effects on objects and background: effects.mp4, or
+    effects.webm with alpha where something is cut out. TARGET is an object, `objects` or `background`; KIND is erase,
+    blur, pixelate, desaturate, gradient, spotlight, outline, cut-out, overlay, replace or follow.
+
+        background=blur:radius=20       1=outline:colour=#ff0;width=6
+        background=replace:picture=beach.jpg      objects=cut-out      2=follow:text=goal!;place=above
+
     Frames are written to `track.jsonl` in the output folder as they come. At the end, or when Ctrl-C stops the run,
     they become the files above. A stopped or killed run goes on with --resume (the prompts need not be repeated) and
     ends with the results of one that was never stopped.
@@ -117,6 +135,7 @@ def track(
         masklet track frames/ --mask first.png --format davis --format overlay
         masklet track clip.mp4 --prompts prompts.json --model sam2.1-hiera-tiny --device cuda --dtype bfloat16
         masklet track clip.mp4 -o out --resume
+        masklet track clip.mp4 -o out --resume --effect background=desaturate --effect 1=outline
     """
     if reverse and both:
         raise ValueError("expected --reverse or --both, not the two together")
@@ -125,6 +144,7 @@ def track(
     said = [parse_prompt(text) for text in prompt or []]
     if prompts is not None:
         said += read_prompts(prompts)
+    from masklet.cli.effects import parse_effects, read_effects
     from masklet.cli.job import Job, mask_prompts
     from masklet.cli.tracking import run
 
@@ -143,6 +163,7 @@ def track(
         job,
         output,
         formats=tuple(dict.fromkeys(format)),
+        effects=(*parse_effects(effect or []), *(() if effects is None else read_effects(effects))),
         device=device,
         resume=resume,
         overwrite=overwrite,

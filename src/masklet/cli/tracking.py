@@ -21,10 +21,12 @@ from masklet import __version__
 from masklet.cli.job import Job
 from masklet.cli.journal import FrameRecord, Journal, read_header, read_records
 from masklet.cli.options import load, make_folder
-from masklet.cli.outputs import OverlayVideo, forget_outputs, write_outputs
+from masklet.cli.outputs import OverlayVideo, forget_outputs, write_effects, write_outputs
 from masklet.cli.progress import frame_progress, gentle_interrupt
 from masklet.cli.prompts import Prompt
 from masklet.cli.states import States
+from masklet.export import Effect
+from masklet.export.effects import check_targets
 from masklet.media import Clip, open_clip, read_mask
 from masklet.session import FrameResult, VideoSession
 
@@ -35,6 +37,7 @@ def run(
     folder: Path,
     *,
     formats: Sequence[str],
+    effects: Sequence[Effect] = (),
     device: str | None,
     resume: bool,
     overwrite: bool,
@@ -53,6 +56,7 @@ def run(
     job = job.with_defaults() if older is None else job.going_on(Job.from_json(older))
     if not job.prompts:
         raise ValueError('nothing to track: give --prompt "1@0:point=420,240", or --mask, or --prompts')
+    check_targets(effects, {prompt.object_id for prompt in job.prompts})
     states = States(folder)
     failure = None
     with open_clip(source) as clip:
@@ -79,6 +83,8 @@ def run(
         if count:
             for name, where in write_outputs(path, clip, formats, model=job.model or "nano", done=drawn):
                 console.print(f"{name:<8} {where}", markup=False)
+            if effects:
+                console.print(f"{'effects':<8} {write_effects(path, clip, effects)}", markup=False)
         if clip.damage:
             console.print(f"note: {clip.name} is damaged: {clip.damage}", markup=False)
     if failure is not None:
