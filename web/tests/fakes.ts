@@ -64,6 +64,7 @@ export const MEDIA: MediaItem = {
   objects: 0,
   created: "2026-01-01T00:00:00Z",
   changed: "2026-01-01T00:00:00Z",
+  project: "local",
 };
 
 export function hello(fields: Record<string, unknown> = {}): Record<string, unknown> {

@@ -36,6 +36,38 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Model(BaseModel):
+    """The model behind the server: its name, and the side of its image in pixels."""
+
+    name: str
+    image_size: int
+
+
+class Allowed(BaseModel):
+    """What is let in: bytes of an upload, frames and pixels of a media, and what a live source may have."""
+
+    upload_bytes: int
+    frames: int
+    pixels: int
+    source_pixels: int
+    source_seconds: float
+    source_bytes: int
+
+
+class RootItem(BaseModel):
+    name: str
+
+
+class Info(BaseModel):
+    """The server: `user` is who is logged in, null where nobody has to."""
+
+    version: str
+    user: str | None
+    model: Model
+    limits: Allowed
+    roots: list[RootItem]
+
+
 class MediaItem(BaseModel):
     """A media as the gallery shows it."""
 
@@ -95,6 +127,10 @@ class Imported(BaseModel):
     prompts: int
 
 
+class ExportBegun(BaseModel):
+    id: str
+
+
 class ExportState(BaseModel):
     state: Literal["running", "done", "failed"]
     progress: float
@@ -148,16 +184,15 @@ router = APIRouter(prefix="/api")
 
 
 @router.get("/info")
-def info(parts: Parts) -> dict[str, Any]:
+def info(parts: Parts) -> Info:
     """The server, its model and its limits."""
-    limits = parts.settings.limits
-    return {
-        "version": __version__,
-        "user": None if visitor().user is None else visitor().name,
-        "model": asdict(parts.settings.model),
-        "limits": {"upload_bytes": limits.upload_bytes, "frames": limits.frames, "pixels": limits.pixels},
-        "roots": [{"name": name} for name in parts.roots.names],
-    }
+    return Info(
+        version=__version__,
+        user=None if visitor().user is None else visitor().name,
+        model=Model(**asdict(parts.settings.model)),
+        limits=Allowed(**{name: getattr(parts.settings.limits, name) for name in Allowed.model_fields}),
+        roots=[RootItem(name=name) for name in parts.roots.names],
+    )
 
 
 # -- media ------------------------------------------------------------------------------------------------------------
@@ -298,7 +333,7 @@ async def import_masks(body: ImportBegin, media: ChosenMedia, parts: Parts) -> I
 
 
 @router.post("/media/{media_id}/exports")
-def begin_export(body: ExportBegin, media: ChosenMedia, parts: Parts) -> dict[str, str]:
+def begin_export(body: ExportBegin, media: ChosenMedia, parts: Parts) -> ExportBegun:
     order = ExportOrder(
         kind=body.format,
         objects=None if body.objects is None else tuple(body.objects),
@@ -306,7 +341,7 @@ def begin_export(body: ExportBegin, media: ChosenMedia, parts: Parts) -> dict[st
         stop=body.stop,
         effects=effects_from_json(body.effects),
     )
-    return {"id": parts.exports.start(media, order).id}
+    return ExportBegun(id=parts.exports.start(media, order).id)
 
 
 @router.get("/exports/{export_id}")

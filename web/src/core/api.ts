@@ -1,6 +1,9 @@
 /** The server's resources over HTTP. Addresses are relative to the page, so that it works below any path. */
-import type { MediaItem } from "./protocol";
+import type { ExportBegin, ImportBegin, Operations } from "./openapi";
 import { signedIn } from "./session";
+
+export type { Entry as FileEntry, ExportState, Imported, Info, UploadState } from "./openapi";
+export type ExportFormat = ExportBegin["format"];
 
 /** The server refused or failed; the message is meant for people. `status` is 0 where no answer came. */
 export class ApiError extends Error {
@@ -13,70 +16,59 @@ export class ApiError extends Error {
   }
 }
 
-export interface Info {
-  readonly version: string;
-  /** Who is logged in; null where nobody has to be. */
-  readonly user: string | null;
-  readonly model: { readonly name: string; readonly image_size: number };
-  readonly limits: { readonly upload_bytes: number; readonly frames: number; readonly pixels: number };
-  readonly roots: readonly { readonly name: string }[];
-}
+type Operation = keyof Operations;
+/** Required where it has fields that are, optional where it has none. */
+type Part<Name extends string, Fields> = object extends Fields
+  ? { readonly [name in Name]?: Fields }
+  : { readonly [name in Name]: Fields };
+type Place<K extends Operation> = Part<"path", Operations[K]["path"]> & Part<"query", Operations[K]["query"]>;
+type Content<K extends Operation> = Operations[K]["body"] extends undefined
+  ? { readonly body?: undefined }
+  : { readonly body: Operations[K]["body"] };
 
-export interface FileEntry {
-  readonly name: string;
-  readonly kind: "folder" | "video" | "image";
-  readonly size: number;
-}
-
-export const EXPORT_FORMATS = [
-  "sav",
-  "coco",
-  "youtube-vis",
-  "png",
-  "palette-png",
-  "overlay-video",
-  "cutout-video",
-  "cutout-png",
-  "masklet",
-] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
-
-export interface ExportOrder {
-  readonly format: ExportFormat;
-  readonly objects: readonly number[] | null;
-}
-
-export interface ExportState {
-  readonly state: "running" | "done" | "failed";
-  readonly progress: number;
-  readonly error: string | null;
-  readonly name: string;
-}
-
-export interface UploadState {
-  readonly id: string;
-  readonly offset: number;
-}
-
-/** An address below api/, whatever the page's own path is. */
-export function apiUrl(path: string, query: Readonly<Record<string, string | number>> = {}): string {
-  const url = new URL(`api/${path}`, document.baseURI);
-  for (const [key, value] of Object.entries(query)) url.searchParams.set(key, String(value));
+/** The address of an operation, whatever the page's own path is. */
+function addressOf<K extends Operation>(operation: K, place: Place<K>): string {
+  const { path = {}, query = {} } = place as { path?: Record<string, unknown>; query?: Record<string, unknown> };
+  const [, template = ""] = operation.split(" ");
+  const filled = template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(path[name])));
+  const url = new URL(filled.slice(1), document.baseURI);
+  for (const [key, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined) url.searchParams.set(key, String(value));
+  }
   return url.href;
 }
 
+/** Ask for an operation's answer; `init` may bring a body that is no JSON. */
+async function call<K extends Operation>(
+  operation: K,
+  asked: Place<K> & Content<K>,
+  init: RequestInit = {},
+): Promise<Operations[K]["answer"]> {
+  const [method = "GET"] = operation.split(" ");
+  const json =
+    asked.body === undefined
+      ? {}
+      : { headers: { "content-type": "application/json" }, body: JSON.stringify(asked.body) };
+  const response = await answer(addressOf(operation, asked), { method, ...json, ...init });
+  return response.status === 204 ? undefined : response.json();
+}
+
 export const frameUrl = (media: string, frame: number, height: number | null = null) =>
-  apiUrl(`media/${media}/frames/${frame}.jpg`, height === null ? {} : { height });
+  addressOf("GET /api/media/{media_id}/frames/{frame}.jpg", { path: { media_id: media, frame }, query: { height } });
 
 export const stripUrl = (media: string, count: number, height: number) =>
-  apiUrl(`media/${media}/strip.jpg`, { count, height });
+  addressOf("GET /api/media/{media_id}/strip.jpg", { path: { media_id: media }, query: { count, height } });
 
-export const exportFileUrl = (id: string) => apiUrl(`exports/${id}/file`);
+export const exportFileUrl = (id: string) =>
+  addressOf("GET /api/exports/{export_id}/file", { path: { export_id: id } });
 
 /** The address of a media item's live connection. */
-export function liveUrl(media: string): string {
-  return apiUrl(`media/${media}/live`).replace(/^http/, "ws");
-}
+export const liveUrl = (media: string) => socketUrl(`api/media/${media}/live`);
+
+/** The address to which a camera or screen is sent. */
+export const sourceUrl = () => socketUrl("api/sources");
+
+const socketUrl = (path: string) => new URL(path, document.baseURI).href.replace(/^http/, "ws");
 
 async function answer(url: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
@@ -97,35 +89,29 @@ async function reason(response: Response): Promise<string> {
   return `the server answers ${response.status} ${response.statusText}`.trim();
 }
 
-async function json<T>(url: string, init: RequestInit = {}): Promise<T> {
-  return (await answer(url, init)).json() as Promise<T>;
-}
-
-const post = (body: unknown): RequestInit => ({
-  method: "POST",
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify(body),
-});
-
-export const logIn = (token: string) => answer(apiUrl("login"), post({ token }));
-export const logOut = () => answer(apiUrl("login"), { method: "DELETE" });
-export const getInfo = () => json<Info>(apiUrl("info"));
-export const listMedia = () => json<MediaItem[]>(apiUrl("media"));
-export const getMedia = (id: string) => json<MediaItem>(apiUrl(`media/${id}`));
-export const addMedia = (root: string, path: string) => json<MediaItem>(apiUrl("media"), post({ root, path }));
-export const deleteMedia = (id: string) => answer(apiUrl(`media/${id}`), { method: "DELETE" });
+export const logIn = (token: string) => call("POST /api/login", { body: { token } });
+export const logOut = () => call("DELETE /api/login", {});
+export const getInfo = () => call("GET /api/info", {});
+export const listMedia = () => call("GET /api/media", {});
+export const getMedia = (id: string) => call("GET /api/media/{media_id}", { path: { media_id: id } });
+export const addMedia = (root: string, path: string) => call("POST /api/media", { body: { root, path } });
+export const deleteMedia = (id: string) => call("DELETE /api/media/{media_id}", { path: { media_id: id } });
 export const listFiles = (root: string, path: string) =>
-  json<{ entries: FileEntry[] }>(apiUrl("files", { root, path })).then((listing) => listing.entries);
+  call("GET /api/files", { query: { root, path } }).then((listing) => listing.entries);
 
-export const beginUpload = (name: string, size: number) => json<UploadState>(apiUrl("uploads"), post({ name, size }));
-export const getUpload = (id: string) => json<{ offset: number }>(apiUrl(`uploads/${id}`));
+export const beginUpload = (name: string, size: number) => call("POST /api/uploads", { body: { name, size } });
+export const getUpload = (id: string) => call("GET /api/uploads/{upload_id}", { path: { upload_id: id } });
 export const putUpload = (id: string, offset: number, bytes: Blob, signal: AbortSignal) =>
-  json<{ offset: number }>(apiUrl(`uploads/${id}`, { offset }), { method: "PUT", body: bytes, signal });
-export const finishUpload = (id: string) => json<MediaItem>(apiUrl(`uploads/${id}/finish`), { method: "POST" });
+  call("PUT /api/uploads/{upload_id}", { path: { upload_id: id }, query: { offset } }, { body: bytes, signal });
+export const finishUpload = (id: string) => call("POST /api/uploads/{upload_id}/finish", { path: { upload_id: id } });
 
-export const beginExport = (media: string, order: ExportOrder) =>
-  json<{ id: string }>(apiUrl(`media/${media}/exports`), post(order));
-export const getExport = (id: string) => json<ExportState>(apiUrl(`exports/${id}`));
+/** Make objects of the masks in an upload that is complete. */
+export const importMasks = (media: string, order: ImportBegin) =>
+  call("POST /api/media/{media_id}/imports", { path: { media_id: media }, body: order });
+
+export const beginExport = (media: string, order: ExportBegin) =>
+  call("POST /api/media/{media_id}/exports", { path: { media_id: media }, body: order });
+export const getExport = (id: string) => call("GET /api/exports/{export_id}", { path: { export_id: id } });
 
 /** A frame's picture, decoded. */
 export async function loadFrame(media: string, frame: number, height: number | null, signal: AbortSignal) {

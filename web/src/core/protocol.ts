@@ -1,18 +1,8 @@
-/** What goes over the wire: the types of REST and WebSocket messages, and the binary form of a mask. */
+/** What goes over the WebSocket: the types of messages, and the binary form of a mask. */
+import type { MediaItem } from "./openapi";
 import { asMask, decodeCounts, type Mask } from "./rle";
 
-export interface MediaItem {
-  readonly id: string;
-  readonly name: string;
-  readonly kind: "video" | "images" | "image";
-  readonly width: number;
-  readonly height: number;
-  readonly frames: number;
-  readonly fps: number;
-  readonly objects: number;
-  readonly created: string;
-  readonly changed: string;
-}
+export type { MediaItem } from "./openapi";
 
 export interface ObjectInfo {
   readonly id: number;
