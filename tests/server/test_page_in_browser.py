@@ -18,6 +18,7 @@ from PIL import Image
 
 from masklet.export.masklet_json import read_masklet_json
 from masklet.masks import Rle
+from masklet.server.settings import Access
 
 playwright_api: Any = pytest.importorskip(
     "playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'", exc_type=ImportError
@@ -350,6 +351,65 @@ def test_the_mask_layer_without_webgl(playwright: Any, open_editor: Open, server
     plain.close()
 
 
+def test_a_team_logs_in_and_out(serve_team: Any, new_tab: Callable[..., Any], clips: Path, tmp_path: Path) -> None:
+    """With a wrong token, then the right one; a page that is open when its login ends goes back to the login."""
+    with serve_team(tmp_path, access=Access(recheck_seconds=0.5)) as team:
+        ada = team.members["ada"]
+        media = ada.upload((clips / "square.mp4").read_bytes()).json()["id"]
+        tab = new_tab(expected=re.compile("401"))
+        tab.goto(f"{team.server.url}/")
+        token = tab.get_by_label("Your token")
+        expect(token).to_be_focused()
+        token.fill(f"{'0' * 16}.{'x' * 43}")
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("alert")).to_have_text("Not logged in: this token is not known.")
+        token.fill(f" {ada.token} ")
+        tab.get_by_role("button", name="Log in").click()
+        tab.get_by_role("link", name="square.mp4").click()
+        expect(tab.locator(".connection.open")).to_be_attached()
+        assert tab.evaluate("document.cookie") == "", "no script sees the login"
+        assert ada.token not in tab.evaluate("JSON.stringify([localStorage, sessionStorage, location.href])")
+        tab.reload()
+        editor = Editor(tab)
+        editor.wait_for_frame(0)
+        editor.click_object()
+        (edit, _) = ada.http.get(f"/api/media/{media}/revisions").json()["revisions"]
+        assert (edit["kind"], edit["author"]) == ("object-add", "ada")
+
+        tab.request.delete(f"{team.server.url}/api/login", headers={"origin": team.server.url})
+        expect(token).to_be_focused()
+        token.fill(ada.token)
+        tab.keyboard.press("Enter")
+        editor.wait_for("prompted in frames 0")
+
+        tab.goto(f"{team.server.url}/")
+        tab.get_by_role("button", name="Log out ada").click()
+        expect(token).to_be_visible()
+        assert tab.request.get(f"{team.server.url}/api/media").status == 401
+
+
+def violations(tab: Any) -> list[str]:
+    """What axe-core says is in the way of people."""
+    tab.evaluate(AXE.read_text(encoding="utf-8"))
+    result = tab.evaluate("axe.run()")
+    return [f"{rule['id']}: {node['html'][:200]}" for rule in result["violations"] for node in rule["nodes"]]
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm install in web/")
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_no_violation_in_the_login(
+    scheme: str, serve_team: Any, new_tab: Callable[..., Any], tmp_path: Path
+) -> None:
+    with serve_team(tmp_path) as team:
+        tab = new_tab(expected=re.compile("401"), color_scheme=scheme, reduced_motion="reduce")
+        tab.goto(f"{team.server.url}/")
+        tab.get_by_label("Your token").fill("nonsense")
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("alert")).to_contain_text("not known")
+        expect(tab.get_by_role("button", name="Log in")).to_be_enabled()
+        assert violations(tab) == []
+
+
 @pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm install in web/")
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_axe_finds_no_violation(scheme: str, server: Any, open_editor: Open) -> None:
@@ -357,10 +417,7 @@ def test_axe_finds_no_violation(scheme: str, server: Any, open_editor: Open) -> 
     tab = editor.tab
 
     def check(place: str) -> None:
-        tab.evaluate(AXE.read_text(encoding="utf-8"))
-        result = tab.evaluate("axe.run()")
-        found = [f"{rule['id']}: {node['html'][:200]}" for rule in result["violations"] for node in rule["nodes"]]
-        assert found == [], place
+        assert violations(tab) == [], place
 
     editor.click(*ON_SQUARE)
     expect(tab.get_by_role("toolbar", name="What the click means")).to_be_visible()

@@ -1,5 +1,7 @@
 /** Uploads in pieces that go on after a lost connection or a reloaded page. */
 import { ApiError, beginUpload, finishUpload, getUpload, putUpload, type UploadState } from "./api";
+import type { Dropped } from "./dropped";
+import { type PackedFile, pack } from "./packing";
 import type { MediaItem } from "./protocol";
 import { Store } from "./state";
 
@@ -7,19 +9,53 @@ export interface UploadProgress {
   readonly name: string;
   readonly size: number;
   readonly sent: number;
-  readonly state: "sending" | "waiting" | "reading" | "done" | "failed" | "cancelled";
+  readonly state: "packing" | "sending" | "waiting" | "reading" | "done" | "failed" | "cancelled";
   readonly error: string | null;
 }
 
-/** The part of the API that an upload needs. */
-export interface UploadApi {
+/** What is uploaded, and how it is known again after a reload. */
+export interface UploadSource {
+  readonly name: string;
+  /** Bytes, as far as they are known before it is opened. */
+  readonly size: number;
+  readonly key: string;
+  open(signal: AbortSignal): Promise<Blob>;
+}
+
+export function fileSource(file: File): UploadSource {
+  return {
+    name: file.name,
+    size: file.size,
+    key: `${file.name}:${file.size}:${file.lastModified}`,
+    open: async () => file,
+  };
+}
+
+/** Several files as one archive, in their order. */
+export function archiveSource(name: string, files: readonly PackedFile[]): UploadSource {
+  const size = files.reduce((sum, { file }) => sum + file.size, 0);
+  const latest = files.reduce((time, { file }) => Math.max(time, file.lastModified), 0);
+  return {
+    name,
+    size,
+    key: `${name}/${files.length}:${size}:${latest}`,
+    open: (signal) => pack(files, signal),
+  };
+}
+
+/** The part of the API that an upload needs; `finish` makes something of what was sent. */
+export interface UploadApi<T> {
   begin(name: string, size: number): Promise<UploadState>;
   offset(id: string): Promise<{ offset: number }>;
   put(id: string, offset: number, bytes: Blob, signal: AbortSignal): Promise<{ offset: number }>;
-  finish(id: string): Promise<MediaItem>;
+  finish(id: string): Promise<T>;
 }
 
-const HTTP_API: UploadApi = { begin: beginUpload, offset: getUpload, put: putUpload, finish: finishUpload };
+const SENDING = { begin: beginUpload, offset: getUpload, put: putUpload };
+const AS_MEDIA: UploadApi<MediaItem> = { ...SENDING, finish: finishUpload };
+
+/** An upload of which something else is made than a media item. */
+export const uploadTo = <T>(finish: (id: string) => Promise<T>): UploadApi<T> => ({ ...SENDING, finish });
 
 const PIECE_BYTES = 2 << 20;
 const FIRST_WAIT_MS = 500;
@@ -28,38 +64,48 @@ const MEMORY = "masklet.uploads";
 
 let uploadCount = 0;
 
-export class Upload {
+export class Upload<T = MediaItem> {
   /** Tells uploads of one page apart. */
   readonly id = ++uploadCount;
   readonly progress: Store<UploadProgress>;
-  readonly #file: File;
-  readonly #api: UploadApi;
+  readonly #source: UploadSource;
+  readonly #api: UploadApi<T>;
   readonly #memory: Storage;
   readonly #abort = new AbortController();
 
-  constructor(file: File, api: UploadApi = HTTP_API, memory: Storage = localStorage) {
-    this.#file = file;
+  constructor(source: UploadSource, api: UploadApi<T>, memory: Storage = localStorage) {
+    this.#source = source;
     this.#api = api;
     this.#memory = memory;
     this.progress = new Store<UploadProgress>({
-      name: file.name,
-      size: file.size,
+      name: source.name,
+      size: source.size,
       sent: 0,
-      state: "sending",
+      state: "packing",
       error: null,
     });
   }
 
-  /** Send the file; null where it was cancelled or refused (`progress` says why). */
-  async run(): Promise<MediaItem | null> {
+  /** Send it; null where it was cancelled or refused (`progress` says why). */
+  async run(): Promise<T | null> {
+    let content: Blob;
+    try {
+      content = await this.#source.open(this.#abort.signal);
+    } catch (error) {
+      // A file that is gone or has changed since it was chosen, or more than an archive holds.
+      if (!(error instanceof DOMException || error instanceof RangeError)) throw error;
+      if (!this.#abort.signal.aborted) this.progress.patch({ state: "failed", error: error.message });
+      return null;
+    }
+    this.progress.patch({ size: content.size });
     for (let failures = 0; ; ) {
       try {
-        const media = await this.#send(() => {
+        const made = await this.#send(content, () => {
           failures = 0;
         });
         this.#remember(null);
         this.progress.patch({ state: "done" });
-        return media;
+        return made;
       } catch (error) {
         if (this.#abort.signal.aborted) return null;
         if (!(error instanceof ApiError)) throw error;
@@ -81,11 +127,11 @@ export class Upload {
     this.progress.patch({ state: "cancelled" });
   }
 
-  async #send(onPiece: () => void): Promise<MediaItem> {
-    let { id, offset } = await this.#begin();
+  async #send(content: Blob, onPiece: () => void): Promise<T> {
+    let { id, offset } = await this.#begin(content.size);
     this.progress.patch({ sent: offset, state: "sending" });
-    while (offset < this.#file.size) {
-      const piece = this.#file.slice(offset, offset + PIECE_BYTES);
+    while (offset < content.size) {
+      const piece = content.slice(offset, offset + PIECE_BYTES);
       ({ offset } = await this.#api.put(id, offset, piece, this.#abort.signal));
       this.progress.patch({ sent: offset });
       onPiece();
@@ -94,8 +140,8 @@ export class Upload {
     return this.#api.finish(id);
   }
 
-  /** Go on with an upload of the same file, or begin one. */
-  async #begin(): Promise<UploadState> {
+  /** Go on with an upload of the same, or begin one. */
+  async #begin(size: number): Promise<UploadState> {
     const known = this.#recall();
     if (known !== undefined) {
       try {
@@ -104,22 +150,18 @@ export class Upload {
         if (!(error instanceof ApiError) || error.status !== 404) throw error;
       }
     }
-    const begun = await this.#api.begin(this.#file.name, this.#file.size);
+    const begun = await this.#api.begin(this.#source.name, size);
     this.#remember(begun.id);
     return begun;
   }
 
-  get #key(): string {
-    return `${this.#file.name}:${this.#file.size}:${this.#file.lastModified}`;
-  }
-
   #recall(): string | undefined {
-    return readMemory(this.#memory)[this.#key];
+    return readMemory(this.#memory)[this.#source.key];
   }
 
   #remember(id: string | null): void {
-    const { [this.#key]: _, ...others } = readMemory(this.#memory);
-    this.#memory.setItem(MEMORY, JSON.stringify(id === null ? others : { ...others, [this.#key]: id }));
+    const { [this.#source.key]: _, ...others } = readMemory(this.#memory);
+    this.#memory.setItem(MEMORY, JSON.stringify(id === null ? others : { ...others, [this.#source.key]: id }));
   }
 }
 
@@ -130,7 +172,7 @@ function readMemory(memory: Storage): Record<string, string> {
 
 /** Whether it may work later: no answer, or a server that is busy or starting. */
 function isPassing(error: ApiError): boolean {
-  return error.status === 0 || error.status === 409 || error.status === 502 || error.status === 503;
+  return [0, 409, 429, 502, 503].includes(error.status);
 }
 
 function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
@@ -156,8 +198,10 @@ export class UploadQueue {
     this.#onDone = onDone;
   }
 
-  add(files: Iterable<File>): void {
-    const added = [...files].map((file) => new Upload(file));
+  /** Each file becomes a media item, and each folder of pictures. */
+  add({ files, folders }: Dropped): void {
+    const sources = [...files.map(fileSource), ...folders.map((folder) => archiveSource(folder.name, folder.pictures))];
+    const added = sources.map((source) => new Upload(source, AS_MEDIA));
     this.list.set([...this.list.get(), ...added]);
     this.#waiting.push(...added);
     this.#next();
@@ -165,7 +209,7 @@ export class UploadQueue {
 
   /** Take an upload off the list; one that runs is cancelled. */
   remove(upload: Upload): void {
-    if (["sending", "waiting", "reading"].includes(upload.progress.get().state)) upload.cancel();
+    if (["packing", "sending", "waiting", "reading"].includes(upload.progress.get().state)) upload.cancel();
     this.#waiting = this.#waiting.filter((other) => other !== upload);
     this.list.set(this.list.get().filter((other) => other !== upload));
   }
