@@ -18,6 +18,12 @@ export interface OverlayScene {
   readonly crosshair: Point | null;
 }
 
+/** Whether there is nothing to draw. */
+export function isBlank(scene: OverlayScene): boolean {
+  const { prompt, pending, trace, ring, crosshair } = scene;
+  return [prompt, pending, trace, ring, crosshair].every((part) => part === null);
+}
+
 const POINT_RADIUS = 6;
 const INCLUDE = "#2fbf71";
 const EXCLUDE = "#f0524f";

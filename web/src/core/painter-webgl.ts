@@ -33,20 +33,23 @@ uniform float line;
 uniform float dash;
 in vec2 at;
 out vec4 colour;
+const vec2 AROUND[8] = vec2[8](
+  vec2(1.0, 0.0), vec2(0.0, 1.0), vec2(-1.0, 0.0), vec2(0.0, -1.0),
+  vec2(0.7071, 0.7071), vec2(-0.7071, 0.7071), vec2(-0.7071, -0.7071), vec2(0.7071, -0.7071)
+);
 // The texture holds columns as rows: both axes swapped.
 float inside(vec2 p) { return texture(mask, ((p - box.xy) / (box.zw - box.xy)).yx).r; }
 void main() {
   float here = inside(at);
-  float edge = here;
-  for (int i = 0; i < 8; i++) {
-    float angle = float(i) * 0.7853981634;
-    edge = min(edge, inside(at + line * vec2(cos(angle), sin(angle))));
-  }
   float soft = max(fwidth(here), 0.001);
   float area = smoothstep(0.5 - soft, 0.5 + soft, here);
   if (area <= 0.0) discard;
-  float stroke = line > 0.0 && edge < 0.5 ? 1.0 : 0.0;
-  if (dash > 0.0 && mod(gl_FragCoord.x + gl_FragCoord.y, dash * 2.0) > dash) stroke = 0.0;
+  float stroke = 0.0;
+  if (line > 0.0 && (dash <= 0.0 || mod(gl_FragCoord.x + gl_FragCoord.y, dash * 2.0) <= dash)) {
+    float edge = here;
+    for (int i = 0; i < 8; i++) edge = min(edge, inside(at + line * AROUND[i]));
+    stroke = edge < 0.5 ? 1.0 : 0.0;
+  }
   float alpha = area * mix(fill, 1.0, stroke);
   colour = vec4(tint * alpha, alpha);
 }`;

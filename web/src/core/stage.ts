@@ -1,7 +1,7 @@
 /** The stage: pointers, wheel and keyboard pointer become view changes and gestures; picture and overlay are drawn. */
 import type { Settings } from "./editor-state";
 import { Layer } from "./layer";
-import { drawOverlay } from "./overlay";
+import { drawOverlay, isBlank, type OverlayScene } from "./overlay";
 import type { MaskLook } from "./painter";
 import type { FramePrompts } from "./prompting";
 import { Store } from "./state";
@@ -62,6 +62,7 @@ export class Stage {
   #mode: Mode = "none";
   #pressed: { at: Point; negative: boolean } | null = null;
   #handle = 0;
+  #isBlank = true;
 
   constructor(scene: StageScene, root: HTMLElement, canvas: HTMLCanvasElement, overlay: HTMLCanvasElement) {
     this.#scene = scene;
@@ -77,7 +78,7 @@ export class Stage {
       this.#layer.setPicture(picture);
       root.dataset.frame = String(scene.shown);
     };
-    this.#cleanup.push(scene.drawn.subscribe(this.#changed), this.crosshair.subscribe(this.#changed));
+    this.#cleanup.push(scene.drawn.subscribe(this.#changed), this.crosshair.subscribe(this.#overlayChanged));
     this.#observer = new ResizeObserver(() => this.#resize(root));
     this.#observer.observe(root);
     this.#listen("pointerdown", this.#down);
@@ -199,7 +200,7 @@ export class Stage {
     const busy = this.#pen.trace !== null;
     this.#pen.cancel();
     this.#mode = "none";
-    this.#changed();
+    this.#overlayChanged();
     return busy;
   }
 
@@ -250,14 +251,14 @@ export class Stage {
     this.pointer.set(isInside(this.#scene.media, inPicture) ? inPicture : null);
     if (last === undefined) {
       if (event.pointerType !== "touch") this.#scene.hoverAt(this.pointer.get());
-      this.#changed();
+      this.#overlayChanged();
       return;
     }
     if (this.#mode === "pinch") this.#pinch(event.pointerId, at);
     else if (this.#mode === "draw") {
       const moves = event.getCoalescedEvents();
       for (const move of moves.length > 0 ? moves : [event]) this.#pen.move(toPicture(this.view.get(), this.#at(move)));
-      this.#changed();
+      this.#overlayChanged();
     } else if (this.#mode === "pan") this.#panBy({ x: at.x - last.x, y: at.y - last.y });
     else if (this.#mode === "press" && this.#pressed !== null) {
       const { at: from } = this.#pressed;
@@ -293,7 +294,7 @@ export class Stage {
     if (this.#pointers.size > 0) return;
     this.pointer.set(null);
     this.#scene.hoverAt(null);
-    this.#changed();
+    this.#overlayChanged();
   }
 
   #pinch(pointer: number, at: Point): void {
@@ -318,12 +319,12 @@ export class Stage {
     const { tool, value, radius } = this.#scene.settings.get();
     if (tool === "hand") return;
     this.#pen.down(at, { tool, radius, value: negative ? (value === 1 ? 0 : 1) : value });
-    this.#changed();
+    this.#overlayChanged();
   }
 
   #lift(): void {
     const gesture = this.#pen.up();
-    this.#changed();
+    this.#overlayChanged();
     if (gesture !== null) void this.#scene.apply(gesture);
   }
 
@@ -331,6 +332,10 @@ export class Stage {
 
   readonly #changed = (): void => {
     this.#layer.invalidate();
+    this.#overlayChanged();
+  };
+
+  readonly #overlayChanged = (): void => {
     if (this.#handle === 0) this.#handle = requestAnimationFrame(() => this.#drawOverlay());
   };
 
@@ -344,7 +349,7 @@ export class Stage {
     const { known, pending } = scene.prompts();
     const place = this.crosshair.get() ?? this.pointer.get();
     const isBrush = tool === "brush" || tool === "eraser";
-    drawOverlay(context, {
+    const overlay: OverlayScene = {
       view: this.view.get(),
       stage: this.#size,
       density: this.#density,
@@ -354,6 +359,10 @@ export class Stage {
       trace: this.#pen.trace,
       ring: isBrush && place !== null ? { ...place, radius } : null,
       crosshair: this.crosshair.get(),
-    });
+    };
+    // A canvas that is painted on has to be composed again: a blank one is left alone.
+    if (isBlank(overlay) && this.#isBlank) return;
+    this.#isBlank = isBlank(overlay);
+    drawOverlay(context, overlay);
   }
 }
