@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from masklet.model import native
 
 PUBLISHED = {
     f"sam{version}_hiera_{size}": f"sam{version}-hiera-{size.replace('_', '-')}"
@@ -26,3 +30,24 @@ def manifest(published: tuple[str, str], shared: Path) -> dict[str, tuple[int, .
     """The official tensors of each published model, name -> shape."""
     shapes = json.loads((shared / "parity" / f"{published[0]}.manifest.json").read_text())
     return {name: tuple(shape) for name, shape in shapes.items()}
+
+
+@pytest.fixture
+def native_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The kernels of masklet-native are used, where they can be."""
+    if importlib.util.find_spec("masklet_native") is None:
+        pytest.skip("needs masklet-native: pip install ./native")
+    monkeypatch.setenv("MASKLET_NATIVE", "1")
+    library = native.library
+    library.cache_clear()
+    if library() is None:
+        pytest.skip("needs a processor with AMX")
+    yield
+    library.cache_clear()
+
+
+@pytest.fixture(params=["pytorch", "native"])
+def kernels(request: pytest.FixtureRequest) -> None:
+    """Once with PyTorch's kernels and once with masklet-native's."""
+    if request.param == "native":
+        request.getfixturevalue("native_kernels")

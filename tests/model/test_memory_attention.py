@@ -8,11 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from masklet.model import memory_attention, narrow
+from masklet.model import memory_attention
 from masklet.model.configs import NANO
 from masklet.model.memory_attention import MemoryAttention, MemoryCrossAttention, RotaryLinear
 from masklet.model.memory_tokens import MemoryTokens
-from masklet.model.narrow import attend
 from masklet.model.positions import rotary_table
 
 CPU = torch.device("cpu")
@@ -49,10 +48,9 @@ def test_the_projection_is_rotated_with_its_bias():
 def test_rotation_repeats_over_maps_and_keeps_the_dtype():
     table = rotary_table(2, 3, 8, CPU)
     maps = torch.randn(2, 3, 6, 8)  # objects, maps, cells, channels
-    together = plain(8).maps(maps.flatten(1, 2), table)
-    assert len(together) == 3
-    for i, one in enumerate(together):
-        torch.testing.assert_close(one, plain(8).rotated(maps[:, i], table))
+    together = plain(8).rotated(maps.flatten(1, 2), table)
+    for i in range(3):
+        torch.testing.assert_close(together[:, 6 * i : 6 * (i + 1)], plain(8).rotated(maps[:, i], table))
     half = rotary_table(2, 3, 8, CPU, torch.bfloat16)
     assert plain(8).bfloat16().rotated(maps.bfloat16()[:, 0], half).dtype == torch.bfloat16
 
@@ -74,33 +72,9 @@ def test_values_may_be_projected_after_attention():
     x, keys = torch.randn(2, 4, 16), torch.randn(2, 10, 4)
     memory = MemoryTokens(torch.randn(2, 10, 4), torch.zeros(2, 10, 4), torch.zeros(2, 2, dtype=torch.long), 2)
     q = layer.q_proj.rotated(x, table)
-    k = torch.cat((*layer.k_proj.maps(keys[:, :8], table), layer.k_proj(keys[:, 8:])), dim=1)
+    k = torch.cat((layer.k_proj.rotated(keys[:, :8], table), layer.k_proj(keys[:, 8:])), dim=1)
     expected = x + layer.out_proj(F.scaled_dot_product_attention(q, k, layer.v_proj(memory.values)))
     torch.testing.assert_close(layer(x, keys, memory, table, x), expected)
-
-
-@pytest.mark.parametrize("at_once", [1, 70, 1 << 20])
-@torch.inference_mode()
-def test_narrow_values(monkeypatch: pytest.MonkeyPatch, at_once: int):
-    monkeypatch.setattr(narrow, "_SCORES_AT_ONCE", at_once)
-    torch.manual_seed(2)
-    q, k, v = torch.randn(2, 7, 16), torch.randn(2, 33, 16), torch.randn(2, 33, 4)
-    torch.testing.assert_close(attend(q, k, v), F.scaled_dot_product_attention(q, k, v))
-
-
-@torch.inference_mode()
-def test_scores_of_any_size(monkeypatch: pytest.MonkeyPatch):
-    """Neither the greatest score, wherever it is, nor very small ones may overflow or vanish."""
-    monkeypatch.setattr(narrow, "_SCORES_AT_ONCE", 8)
-    q, v = torch.ones(1, 1, 4), torch.randn(1, 64, 1)
-    for scores in (torch.linspace(-900, 900, 64), torch.linspace(900, -900, 64), torch.full((64,), -5e3)):
-        k = (scores / 2)[None, :, None].expand(1, 64, 4)
-        torch.testing.assert_close(attend(q, k, v), F.scaled_dot_product_attention(q, k, v))
-
-
-def test_narrow_values_have_gradients():
-    q, k, v = (torch.randn(1, n, c, dtype=torch.float64, requires_grad=True) for n, c in ((3, 8), (5, 8), (5, 2)))
-    assert torch.autograd.gradcheck(attend, (q, k, v))
 
 
 @pytest.mark.parametrize("gradients", [False, True])

@@ -23,6 +23,8 @@ transformers = pytest.importorskip("transformers", reason="transformers is a dev
 if not hasattr(transformers, "Sam2VideoModel"):
     pytest.skip("needs a transformers that knows SAM 2", allow_module_level=True)
 
+pytestmark = pytest.mark.usefixtures("kernels")
+
 SIDE = 256
 CPU = torch.device("cpu")
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from masklet.model.attention import attend
 from masklet.model.configs import HieraConfig
 from masklet.model.layers import Kept, Linear, Mlp
 
@@ -67,7 +68,7 @@ class HieraAttention(nn.Module):
             q = _pool(q)
             height, width = q.shape[1:3]
         q, k, v = (t.reshape(batch, -1, self.heads, t.shape[-1] // self.heads).transpose(1, 2) for t in (q, k, v))
-        x = F.scaled_dot_product_attention(q, k, v)  # [B', heads, N, D]
+        x = attend(q, k, v)  # [B', heads, N, D]
         return x.transpose(1, 2).reshape(batch, height, width, -1)
 
 

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from masklet.model import native
+
 
 def small_random(*shape: int, scale: float = 0.02) -> Tensor:
     """Normally distributed start values of a learned vector.
@@ -49,28 +51,21 @@ def linear(
 ) -> Tensor:
     """`activation(weight x + bias)`, or `weight x + bias + residual`, of [.., in] -> [.., out].
 
-    On a CPU and without gradients all of it is one oneDNN kernel, the one that torch.compile would choose; step by step
-    each of them writes and reads the whole output once more. Where there is nothing to fuse MKL is as fast, and faster
-    with few rows.
+    On a CPU and without gradients all of it is one kernel: a native one in float32, where there are such; else
+    oneDNN's, the one that torch.compile would choose. Step by step each of them writes and reads the whole output once
+    more. Where there is nothing to fuse MKL is as fast as oneDNN, and faster with few rows.
     """
     assert residual is None or activation == "none"
+    large = x.numel() >= _WORTH_FUSING
+    if large and x.dtype == torch.float32 and native.usable(x, weight, bias):
+        return native.project(x, weight, bias, activation, residual)
     alone = x.dtype == torch.float32 and activation == "none" and residual is None
-    if alone or x.numel() < _WORTH_FUSING or not _fuses(x, weight):
+    if alone or not large or not (native.untraced(x, weight) and _has_onednn(x.dtype)):
         y = _ACTIVATIONS[activation](F.linear(x, weight, bias))
         return y if residual is None else y + residual
     if residual is None:
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], "none")
     return torch.ops.mkldnn._linear_pointwise.binary(x, residual.contiguous(), weight, bias, "add")
-
-
-def _fuses(x: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN's fused layers may be used: they know no gradients, no autocast and no export."""
-    return (
-        x.device.type == "cpu"
-        and x.dtype == weight.dtype
-        and not (torch.is_grad_enabled() or torch.is_autocast_enabled("cpu") or torch.compiler.is_compiling())
-        and _has_onednn(x.dtype)
-    )
 
 
 @cache

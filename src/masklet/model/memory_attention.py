@@ -7,14 +7,14 @@ K memory channels.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from masklet.model import native
+from masklet.model.attention import attend
 from masklet.model.configs import ModelConfig
 from masklet.model.layers import Linear, linear
 from masklet.model.memory_readout import MemoryReadout
 from masklet.model.memory_tokens import MemoryTokens
-from masklet.model.narrow import attend
 from masklet.model.positions import quarter_turned, rotary_table, sine_grid
 
 OBJECT_BYTES = 16 << 20
@@ -24,22 +24,29 @@ OBJECT_BYTES = 16 << 20
 class RotaryLinear(Linear):
     """A projection whose channels turn with the place of their token: pairs (a, b) by the angles of a table."""
 
-    def maps(self, x: Tensor, table: tuple[Tensor, Tensor]) -> list[Tensor]:
-        """Tokens [.., R * N, in], R maps of the N places of a `table` -> R times [.., N, C].
+    def rotated(self, x: Tensor, table: tuple[Tensor, Tensor], unplaced: int = 0) -> Tensor:
+        """Tokens [O, R * N + P, in], R maps of the N places of a `table` and P = `unplaced` without -> [O, .., C].
 
         Turning is linear: (a cos - b sin, b cos + a sin) is cos times the projection plus sin times that by weights
-        whose rows are a quarter turn ahead. A second product is far cheaper than shuffling neighbours.
+        whose rows are a quarter turn ahead. In PyTorch a second product is far cheaper than shuffling neighbours.
         """
         cos, sin = table
+        placed = x.shape[1] - unplaced
+        assert placed % len(cos) == 0
+        if native.usable(x, self.weight, self.bias, cos, sin):
+            y = x.new_empty(*x.shape[:2], len(self.weight))
+            for one, out in zip(x, y, strict=True):
+                native.project(one[:placed], self.weight, self.bias, table=table, out=out[:placed])
+                native.project(one[placed:], self.weight, self.bias, out=out[placed:])
+            return y
         ahead, bias = quarter_turned(self.weight), quarter_turned(self.bias)
         # Map by map: one fits into the processor's cache, all of them do not.
-        maps = (x[..., start : start + len(cos), :] for start in range(0, x.shape[-2], len(cos)))
-        return [torch.addcmul(linear(one, self.weight, self.bias) * cos, linear(one, ahead, bias), sin) for one in maps]
-
-    def rotated(self, x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
-        """Tokens [.., N, in] of one map -> [.., N, C]."""
-        (one,) = self.maps(x, table)
-        return one
+        maps = (x[:, start : start + len(cos)] for start in range(0, placed, len(cos)))
+        turned = [
+            torch.addcmul(linear(one, self.weight, self.bias) * cos, linear(one, ahead, bias), sin) for one in maps
+        ]
+        rest = [self(x[:, placed:])] if unplaced else []
+        return torch.cat(turned + rest, dim=1) if len(turned + rest) > 1 else turned[0]
 
 
 class SelfAttention(nn.Module):
@@ -54,7 +61,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, table: tuple[Tensor, Tensor], residual: Tensor) -> Tensor:
         q, k = self.q_proj.rotated(x, table), self.k_proj.rotated(x, table)
-        y = F.scaled_dot_product_attention(q[:, None], k[:, None], self.v_proj(x)[:, None])
+        y = attend(q[:, None], k[:, None], self.v_proj(x)[:, None])
         return self.out_proj(y[:, 0], residual)
 
 
@@ -76,10 +83,9 @@ class MemoryCrossAttention(nn.Module):
         self, x: Tensor, keys: Tensor, memory: MemoryTokens, table: tuple[Tensor, Tensor], residual: Tensor
     ) -> Tensor:
         """`keys` [O, M, K] are the memory's values with their positions. Pointers have no place and do not turn."""
-        placed = keys.shape[1] - memory.pointers
-        k = torch.cat([*self.k_proj.maps(keys[:, :placed], table), self.k_proj(keys[:, placed:])], dim=1)
-        y = attend(self.q_proj.rotated(x, table), k, memory.values)
-        return self.out_proj(self.v_proj(y), residual)
+        q, k = self.q_proj.rotated(x, table), self.k_proj.rotated(keys, table, memory.pointers)
+        y = attend(q[:, None], k[:, None], memory.values[:, None])
+        return self.out_proj(self.v_proj(y[:, 0]), residual)
 
 
 class MemoryAttentionLayer(nn.Module):

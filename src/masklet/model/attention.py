@@ -1,6 +1,6 @@
-"""Attention whose values are narrower than its keys: PyTorch's fused kernels want both alike.
+"""Attention without a mask, by the fastest kernel there is for the case.
 
-Legend: O objects, N queries, M keys, C their channels, V channels of the values.
+Legend: B batch, H heads, N queries, M keys, C their channels, V channels of the values.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from masklet.model import native
+
 _SCORES_AT_ONCE = 1 << 20
 """As many scores of float32 stay in the processor's cache."""
 _LANES = 16
@@ -16,21 +18,24 @@ _LANES = 16
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """softmax(queries keys^T / sqrt(C)) values: [O, N, C], [O, M, C], [O, M, V <= C] -> [O, N, V].
+    """softmax(queries keys^T / sqrt(C)) values: [B, H, N, C], [B, H, M, C], [B, H, M, V <= C] -> [B, H, N, V].
 
-    In float32 on a CPU the products are what counts: there much narrower values keep their width. Elsewhere the fused
-    kernel is worth the zeros that fill them up.
+    PyTorch's fused kernels want values as wide as keys. In float32 on a CPU the products are what counts: there much
+    narrower values keep their width. Elsewhere the fused kernel is worth the zeros that fill them up.
     """
+    if native.usable(queries, keys, values):
+        return native.attend(queries, keys, values)
     width, wanted = values.shape[-1], keys.shape[-1]
-    products_count = queries.device.type == "cpu" and queries.dtype == torch.float32 and width <= wanted // 4
-    if products_count and not torch.is_grad_enabled():
-        return torch.stack([_by_keys(*parts) for parts in zip(queries, keys, values, strict=True)])
-    filled = F.pad(values, (0, wanted - width))
-    return F.scaled_dot_product_attention(queries[:, None], keys[:, None], filled[:, None])[:, 0, :, :width]
+    if width == wanted:
+        return F.scaled_dot_product_attention(queries, keys, values)
+    if queries.dtype == torch.float32 and width <= wanted // 4 and native.untraced(queries, keys, values):
+        heads = zip(*(part.flatten(0, 1) for part in (queries, keys, values)), strict=True)
+        return torch.stack([_by_keys(*parts) for parts in heads]).view(*queries.shape[:-1], width)
+    return F.scaled_dot_product_attention(queries, keys, F.pad(values, (0, wanted - width)))[..., :width]
 
 
 def _by_keys(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """One object: [N, C], [M, C], [M, V] -> [N, V], some keys at a time, with the running maximum of FlashAttention."""
+    """One head: [N, C], [M, C], [M, V] -> [N, V], some keys at a time, with the running maximum of FlashAttention."""
     count, width = len(queries), values.shape[1]
     queries = queries * queries.shape[1] ** -0.5
     # A channel of ones adds the weights up.

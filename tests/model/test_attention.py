@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from masklet.model import attention
+from masklet.model.attention import attend
+
+
+@pytest.mark.parametrize("at_once", [1, 70, 1 << 20])
+@torch.inference_mode()
+def test_narrow_values(monkeypatch: pytest.MonkeyPatch, at_once: int):
+    monkeypatch.setattr(attention, "_SCORES_AT_ONCE", at_once)
+    torch.manual_seed(2)
+    q, k, v = torch.randn(2, 3, 7, 16), torch.randn(2, 3, 33, 16), torch.randn(2, 3, 33, 4)
+    torch.testing.assert_close(attend(q, k, v), F.scaled_dot_product_attention(q, k, v))
+
+
+@torch.inference_mode()
+def test_scores_of_any_size(monkeypatch: pytest.MonkeyPatch):
+    """Neither the greatest score, wherever it is, nor very small ones may overflow or vanish."""
+    monkeypatch.setattr(attention, "_SCORES_AT_ONCE", 8)
+    q, v = torch.ones(1, 1, 1, 4), torch.randn(1, 1, 64, 1)
+    for scores in (torch.linspace(-900, 900, 64), torch.linspace(900, -900, 64), torch.full((64,), -5e3)):
+        k = (scores / 2)[None, None, :, None].expand(1, 1, 64, 4)
+        torch.testing.assert_close(attend(q, k, v), F.scaled_dot_product_attention(q, k, v))
+
+
+def test_narrow_values_have_gradients():
+    q, k, v = (torch.randn(1, 1, n, c, dtype=torch.float64, requires_grad=True) for n, c in ((3, 8), (5, 8), (5, 2)))
+    assert torch.autograd.gradcheck(attend, (q, k, v))
