@@ -101,3 +101,22 @@ def test_an_abandoned_iterator_ends_its_thread():
 def test_depth_must_be_positive():
     with pytest.raises(ValueError, match="depth"):
         Lookahead(lambda: iter(()), 0)
+
+
+def test_closing_wakes_a_thread_that_waits_for_an_item():
+    go = threading.Event()
+    heard: list[list[int]] = []
+
+    def source():
+        yield 1
+        go.wait(10)
+
+    ahead = Lookahead(source)
+    waiting = threading.Thread(target=lambda: heard.append(list(ahead)))
+    waiting.start()
+    while ahead._queue.qsize():
+        pass
+    threading.Timer(0.1, go.set).start()
+    ahead.close()
+    waiting.join(10)
+    assert heard == [[1]]

@@ -6,6 +6,7 @@ import queue
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -58,11 +59,13 @@ class Lookahead(Iterator[T], Generic[T]):
         return item  # pyright: ignore[reportReturnType]  (the queue holds items, _END and _Failure only)
 
     def close(self) -> None:
-        """Stop the thread and drop what it produced ahead. The iterator is then exhausted."""
+        """Stop the thread and drop what it produced ahead. The iterator is then exhausted, for whoever waits for it."""
         self._done = True
         self._finalizer()
         if self._thread is not threading.current_thread():
             self._thread.join()
+        with suppress(queue.Full):  # another thread may be waiting for an item that will not come any more
+            self._queue.put_nowait(_END)
 
     def __enter__(self) -> Lookahead[T]:
         return self

@@ -1,8 +1,7 @@
-"""What a session knows of each object, and how to take a change back."""
+"""What a session knows of each object."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from masklet.session.memory import MemoryBank
@@ -34,67 +33,3 @@ class ObjectState:
 
 
 ObjectTable = dict[int, ObjectState]
-
-
-@dataclass(slots=True)
-class _Snapshot:
-    state: ObjectState
-    prompts: dict[int, Prompt]
-    pending: dict[int, Pending]
-    conditioning: dict[int, Memory]
-    tracked: dict[int, Memory | None]
-    visited: dict[int, bool | None]
-
-
-@dataclass(slots=True)
-class Edit:
-    """Some objects as they were: restoring it takes a change back. None stands for an object that was not there."""
-
-    order: list[int]
-    objects: dict[int, _Snapshot | None]
-    frames: tuple[int, ...]
-
-
-def capture(table: ObjectTable, object_ids: Iterable[int], frames: Iterable[int]) -> Edit:
-    """The state of some objects; of their tracked frames only `frames`, which are all that a change touches."""
-    frames = tuple(frames)
-    snapshots: dict[int, _Snapshot | None] = {}
-    for object_id in object_ids:
-        state = table.get(object_id)
-        snapshots[object_id] = state and _Snapshot(
-            state,
-            dict(state.prompts),
-            dict(state.pending),
-            dict(state.bank.conditioning),
-            {frame: state.bank.tracked.get(frame) for frame in frames},
-            {frame: state.visited.get(frame) for frame in frames},
-        )
-    return Edit(list(table), snapshots, frames)
-
-
-def restore(table: ObjectTable, edit: Edit) -> Edit:
-    """Puts the captured state back and returns the state that it replaced."""
-    replaced = capture(table, edit.objects, edit.frames)
-    for object_id, snapshot in edit.objects.items():
-        if snapshot is None:
-            table.pop(object_id, None)
-            continue
-        state = snapshot.state
-        state.prompts = dict(snapshot.prompts)
-        state.pending = dict(snapshot.pending)
-        state.bank.conditioning = dict(snapshot.conditioning)
-        for frame, record in snapshot.tracked.items():
-            if record is None:
-                state.bank.tracked.pop(frame)
-            else:
-                state.bank.tracked.put(frame, record)
-        for frame, reverse in snapshot.visited.items():
-            if reverse is None:
-                state.visited.pop(frame, None)
-            else:
-                state.visited[frame] = reverse
-        table[object_id] = state
-    entries = {object_id: table[object_id] for object_id in edit.order if object_id in table}
-    table.clear()
-    table.update(entries)
-    return replaced

@@ -1,4 +1,4 @@
-"""What a session gives back: one frame's masks of all objects.
+"""What a session gives back: one frame's masks of all objects, or one object's masks of all frames.
 
 Legend: H W video frame, h w = S / 16.
 """
@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from masklet.masks.masklet import FrameMask
+from masklet.masks.masklet import FrameMask, Masklet
 from masklet.masks.rle import Rle
+from masklet.session.objects import ObjectState
 from masklet.session.records import Memory
 
 
@@ -86,3 +87,14 @@ def separate(objects: dict[int, ObjectMask]) -> None:
     winner = stack.argmax(axis=0)
     for index, entry in enumerate(objects.values()):
         np.minimum(entry.logits, np.where(winner == index, np.inf, -10.0), out=entry.logits, casting="same_kind")
+
+
+def masklet_of(object_id: int, state: ObjectState, size: tuple[int, int]) -> Masklet:
+    """All masks of an object of which there is a record, at frame `size`."""
+    prompts = [{"frame": frame, **prompt.to_json()} for frame, prompt in sorted(state.prompts.items())]
+    masklet = Masklet(object_id, *size, prompts=prompts)
+    for frame in sorted({*state.bank.tracked.frames(), *state.bank.conditioning, *state.pending}):
+        record = state.record(frame)
+        assert record is not None
+        masklet.add(ObjectMask(record, size, prompted=frame in state.prompts).frame_mask(frame))
+    return masklet

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from masklet.masks.masklet import Masklet
+from masklet.media.lookahead import Lookahead
 from masklet.model.encoder import ImageFeatures
 from masklet.model.sam2 import Sam2
-from masklet.session.ahead import ready_ahead
+from masklet.session.ahead import Ready, ready_ahead
 from masklet.session.archive import Archive
 from masklet.session.features import FeatureStore
 from masklet.session.history import History
@@ -85,6 +86,7 @@ class VideoSession:
         if archive is not False and not isinstance(self.source, StreamSource):
             self.archive = Archive(Packing.of(model), model.device, None if archive is True else Path(archive))
         self._history = History(self._tracker.objects)
+        self._running: WeakSet[Lookahead[Ready]] = WeakSet()
 
     # -- what is there ------------------------------------------------------------------------------------------------
 
@@ -337,7 +339,8 @@ class VideoSession:
                 yield self._step(frame, None, reverse, objects)
             return
         ahead = ready_ahead(self.source, start, stop, reverse=reverse, prepare=self._tracker.prepare)
-        with closing(ahead):
+        self._running.add(ahead)
+        with ahead:
             for frame, image in ahead:
                 yield self._step(frame, image, reverse, objects)
 
@@ -381,7 +384,9 @@ class VideoSession:
         return snapshot.load(cls, Path(path), model, source, archive)
 
     def close(self) -> None:
-        """Ends decoding and removes the archive."""
+        """Ends decoding and every loop over `propagate`, and removes the archive."""
+        for ahead in list(self._running):
+            ahead.close()
         self.source.close()
         if self.archive is not None:
             self.archive.close()
