@@ -12,6 +12,7 @@ from masklet.cli.journal import FrameRecord, masklets
 from masklet.export import FORMATS, Effect, draw_masks, effects_file, write_effects_video, write_format
 from masklet.export.pixels import pictures
 from masklet.media import Clip, VideoWriter
+from masklet.media.behind import Behind
 
 _EFFECTS_FILES = ("effects.mp4", "effects.webm")
 
@@ -19,16 +20,24 @@ _EFFECTS_FILES = ("effects.mp4", "effects.webm")
 class OverlayVideo:
     """The overlay video of a run, drawn while its frames come: what `FORMATS["overlay"]` writes in one go.
 
-    A context manager. The file is in its place when the block ends, with the frames that were added, even after an
-    error; without any, none is written.
+    Frames are drawn and encoded in a background thread. A context manager: the file is in its place when the block
+    ends, with the frames that were added, even after an error; without any, none is written.
     """
 
     def __init__(self, folder: Path, clip: Clip, frames: range) -> None:
         self._pictures = pictures(clip, frames)
         self._writer = VideoWriter(folder / FORMATS["overlay"].file, clip.fps, clip.width, clip.height)
+        self._drawing = Behind(self._draw)
 
     def add(self, record: FrameRecord) -> None:
-        """Draw the next of the frames."""
+        """Draw the next of the frames, in its turn. Raises the error of an earlier one."""
+        self._drawing.put(record)
+
+    def finish(self) -> None:
+        """Wait until all frames are drawn. Raises the error of one of them."""
+        self._drawing.close()
+
+    def _draw(self, record: FrameRecord) -> None:
         frame, picture, time = next(self._pictures)
         assert record.frame == frame
         self._writer.write(draw_masks(picture, {number: mask.rle for number, mask in record.objects.items()}), time)
@@ -39,10 +48,13 @@ class OverlayVideo:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._writer.frames_written:
-            self._writer.close()
-        else:
-            self._writer.discard()
+        try:
+            self._drawing.close()
+        finally:
+            if self._writer.frames_written:
+                self._writer.close()
+            else:
+                self._writer.discard()
 
 
 def write_outputs(

@@ -160,6 +160,8 @@ def _follow(
                 states.save_if_due(session, journal.count)
             if journal.count < total:
                 states.save(session, journal.count)
+            if overlay:
+                overlay.finish()
         except (ValueError, OSError) as error:
             return error
     return None
