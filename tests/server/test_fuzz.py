@@ -36,7 +36,7 @@ def ask_anything(operation: Any, media: str, headers: dict[str, str]) -> None:
 
 def ask_everything(url: str, media: str, headers: dict[str, str]) -> set[str]:
     """Asks all that there is to ask, and returns the addresses."""
-    described = schemathesis.openapi.from_url(f"{url}/api/openapi.json", headers=headers)
+    described: Any = schemathesis.openapi.from_url(f"{url}/api/openapi.json", headers=headers)
     operations = [found.ok() for found in described.get_all_operations()]
     for operation in operations:
         ask_anything(operation, media, headers)

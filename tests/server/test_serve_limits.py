@@ -176,7 +176,7 @@ def load(model: Sam2, sessions: list[weakref.ref[VideoSession]]) -> Callable[[],
     """Loads the model, and notes every session that is made."""
 
     def loaded() -> MakeSession:
-        def make(clip: Clip, features: FeatureStore) -> VideoSession:
+        def make(clip: Clip | None, features: FeatureStore) -> VideoSession:
             session = VideoSession(model, clip, features=features)
             sessions.append(weakref.ref(session))
             return session

@@ -55,7 +55,8 @@ def app_command(
         masklet app ~/Videos --model sam2.1-hiera-tiny --device cuda
     """
     try:
-        from masklet.cli.serving import ModelChoice, serve
+        from masklet.cli.server_parts import ModelChoice
+        from masklet.cli.serving import serve
     except ImportError as error:
         raise ValueError(f"this command needs {error.name}: pip install 'masklet[app]'") from None
     return serve(

@@ -134,6 +134,14 @@ def serve_command(
             negative="",
         ),
     ] = None,
+    workers: Annotated[
+        int,
+        Parameter(
+            group=SERVER_GROUP,
+            help="Processes that share the media among them, each with a model of its own.",
+            validator=Number(gte=1, lte=256),
+        ),
+    ] = 1,
     database: DatabaseOption = None,
     model: Annotated[
         str,
@@ -147,7 +155,8 @@ def serve_command(
 ) -> int:
     """Serve until Ctrl-C."""
     try:
-        from masklet.cli.serving import ModelChoice, Team, serve_team
+        from masklet.cli.server_parts import ModelChoice
+        from masklet.cli.serving import Team, serve_team
     except ImportError as error:
         raise ValueError(f"this command needs {error.name}: pip install 'masklet[app]'") from None
     options = limits or LimitOptions()
@@ -158,6 +167,7 @@ def serve_command(
         port=port,
         origins=tuple(origin or ()),
         proxies=tuple(proxy or ()),
+        workers=workers,
         limits=options.limits(),
         access=options.access(),
     )
@@ -243,7 +253,7 @@ def _accounts(data: Path, database: str | None) -> Iterator[Accounts]:
     from masklet.cli.options import make_folder
 
     try:
-        from masklet.cli.serving import open_store
+        from masklet.cli.server_parts import open_store
     except ImportError as error:
         raise ValueError(f"this command needs {error.name}: pip install 'masklet[app]'") from None
     store = open_store(make_folder(data).resolve(), database)

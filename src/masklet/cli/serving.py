@@ -4,43 +4,30 @@ from __future__ import annotations
 
 import getpass
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
 from rich.console import Console
 
-from masklet.cli.options import Dtype, load, make_folder, usable_device
-from masklet.media import Clip
-from masklet.model.configs import CONFIGS
-from masklet.model.registry import canonical
-from masklet.model.sam2 import Sam2
+from masklet.cli.options import make_folder
+from masklet.cli.server_parts import ModelChoice, open_store, sessions_of
+from masklet.cli.workers import WorkerOrder, run_workers
 from masklet.server.app import create_app
+from masklet.server.front import Proxies
 from masklet.server.library import Library
 from masklet.server.lock import sole_server
 from masklet.server.logs import logging_to_stderr
 from masklet.server.running import bind, checked_origin, is_everywhere, is_private, make_server, origins_of
-from masklet.server.settings import Access, Limits, ModelInfo, Settings
-from masklet.server.studio import MakeSession
-from masklet.session import VideoSession
-from masklet.session.features import FeatureStore
-from masklet.store import Store
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelChoice:
-    """The model that a server works with."""
-
-    name: str
-    device: str | None
-    dtype: Dtype | None
+from masklet.server.settings import Access, Limits, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
     """How a server for a team is set up: where its data are and where it listens, under which addresses browsers reach
-    it (`origins`, as far as they differ from that), and which proxies are believed where a request comes from."""
+    it (`origins`, as far as they differ from that), which proxies are believed where a request comes from, and how many
+    workers there are."""
 
     data: Path
     database: str | None
@@ -48,6 +35,7 @@ class Team:
     port: int
     origins: tuple[str, ...]
     proxies: tuple[str, ...]
+    workers: int
     limits: Limits
     access: Access
 
@@ -70,7 +58,7 @@ def serve(
     if missing:
         raise FileNotFoundError(f"no file or folder at {missing[0]}")
     folder = make_folder(data or Path(platformdirs.user_data_path("masklet", appauthor=False))).resolve()
-    info, load_sessions = _model(model)
+    info, load_sessions = sessions_of(model)
     with logging_to_stderr(), bind(port) as bound, sole_server(folder, origins_of(bound)[0]):
         settings = Settings(
             data=folder,
@@ -96,7 +84,7 @@ def serve_team(team: Team, model: ModelChoice) -> int:
     """Serve people who log in, until Ctrl-C. Returns the exit code. Raises as `serve`."""
     named = tuple(checked_origin(origin) for origin in team.origins)
     folder = make_folder(team.data).resolve()
-    info, load_sessions = _model(model)
+    info, load_sessions = sessions_of(model)
     with logging_to_stderr(), bind(team.port, team.host) as bound:
         here = origins_of(bound)
         if is_everywhere(bound) and not named:
@@ -117,15 +105,16 @@ def serve_team(team: Team, model: ModelChoice) -> int:
                 _warn(f"nobody can log in yet: masklet serve user add NAME --data {team.data}")
             if not all(is_private(origin) for origin in named or here):
                 _warn("tokens cross the network in the clear: put a proxy with https in front, and name it by --origin")
-            server = make_server(create_app(settings, store, load_sessions), team.limits, team.proxies)
-            _say_where(origins[0])
-            server.run(sockets=[bound])
+            if team.workers == 1:
+                server = make_server(create_app(settings, store, load_sessions), team.limits, team.proxies)
+                _say_where(origins[0])
+                server.run(sockets=[bound])
+            else:
+                store.close()
+                _say_where(origins[0])
+                order = WorkerOrder(settings=settings, database=team.database, model=model, count=team.workers)
+                run_workers(bound, order, Proxies(team.proxies))
     return 0
-
-
-def open_store(folder: Path, database: str | None) -> Store:
-    """The store of a data folder, in another database if one is named."""
-    return Store(database or f"sqlite:///{folder / 'masklet.db'}")
 
 
 def name_roots(folders: Sequence[Path]) -> dict[str, Path]:
@@ -138,27 +127,6 @@ def name_roots(folders: Sequence[Path]) -> dict[str, Path]:
             name, number = f"{base} {number}", number + 1
         named[name] = folder
     return named
-
-
-def _model(choice: ModelChoice) -> tuple[ModelInfo, Callable[[], MakeSession]]:
-    """What the page is told of the model, and how to load it. A file is loaded now, to see what it is."""
-    if choice.device is not None:
-        usable_device(choice.device)
-    known = canonical(choice.name)
-    if known is None or Path(choice.name).is_file():
-        loaded = load(choice.name, choice.device, choice.dtype)
-        config = loaded.config
-        return ModelInfo(name=config.name, image_size=config.image_size), lambda: _sessions_of(loaded)
-    config = CONFIGS[known]
-    info = ModelInfo(name=known, image_size=config.image_size)
-    return info, lambda: _sessions_of(load(choice.name, choice.device, choice.dtype))
-
-
-def _sessions_of(model: Sam2) -> MakeSession:
-    def make(clip: Clip | None, features: FeatureStore) -> VideoSession:
-        return VideoSession(model, clip, features=features)
-
-    return make
 
 
 def _author() -> str:

@@ -55,9 +55,11 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         studio = Studio(settings, store, load, metrics)
-        exports = Exports(store, studio.clips, settings.data / "exports", settings.model.name)
+        folder = settings.data / "exports" / str(settings.part.number)
+        exports = Exports(store, studio.clips, folder, settings.model.name, settings.part)
         recordings = Recordings(store, settings.data / "recordings", settings.limits)
-        await asyncio.to_thread(recordings.recover)
+        if settings.part.number == 0:
+            await asyncio.to_thread(recordings.recover)
         app.state.services = Services(
             settings=settings,
             store=store,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import shutil
 import threading
 import zipfile
@@ -32,6 +31,7 @@ from masklet.masks import Masklet
 from masklet.media import Clip, atomic_path
 from masklet.server.clips import Borrowed, Clips
 from masklet.server.model_side import is_drawn
+from masklet.server.part import Part
 from masklet.server.visitors import visitor
 from masklet.store import Media, State, Store
 
@@ -145,9 +145,12 @@ class Exports:
         For the files; what an earlier server left there is removed.
     model
         Name of the model, for formats that keep it.
+    part
+        Of several workers this one, whom the ids of its exports lead back to.
     """
 
-    def __init__(self, store: Store, clips: Clips, folder: Path, model: str) -> None:
+    def __init__(self, store: Store, clips: Clips, folder: Path, model: str, part: Part) -> None:
+        self._part = part
         self._store = store
         self._clips = clips
         self._folder = folder
@@ -166,7 +169,7 @@ class Exports:
         state = self._store.state(media.id)
         order.check(media, state)
         name = f"{Path(media.name).stem}-{order.file.stem}{order.file.suffix or '.zip'}"
-        export = Export(id=secrets.token_hex(12), name=name, user=visitor().user)
+        export = Export(id=self._part.new_id(), name=name, user=visitor().user)
         with self._lock:
             ended = [number for number, other in self._exports.items() if other.state != "running"]
             if len(self._exports) - len(ended) >= _MOST_RUNNING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -85,18 +86,23 @@ def checked_origin(text: str) -> str:
     return f"{parts.scheme}://{name}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")
 
 
-def make_server(app: FastAPI, limits: Limits | None = None, proxies: Sequence[str] = ()) -> uvicorn.Server:
-    """A server to be run on a socket from `bind`.
+def make_server(
+    app: FastAPI, limits: Limits | None = None, proxies: Sequence[str] = (), path: Path | None = None
+) -> uvicorn.Server:
+    """A server to be run on a socket from `bind`, or on a Unix socket.
 
     Parameters
     ----------
     limits
         On the size of messages.
     proxies
-        Addresses of reverse proxies, which alone are believed where a request comes from.
+        Addresses of reverse proxies, which alone are believed where a request comes from; "*" for whoever connects.
+    path
+        Of the Unix socket, which must not be there yet.
     """
     config = uvicorn.Config(
         app,
+        uds=None if path is None else str(path),
         log_config=None,
         access_log=False,
         ws_max_size=(limits or Limits()).message_bytes,

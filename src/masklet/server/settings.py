@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from masklet.server.part import Part
+
 MOST_PIECE = 8 * 2**20
 """Bytes of an upload that come in one request."""
 
@@ -76,7 +78,8 @@ class Settings:
 
     `data`: the folder for uploads, exports and caches. `origins`: the addresses (`http://127.0.0.1:8080`) under which
     browsers may reach it. `roots`: folders whose files may be opened, by name. `author`: who makes the edits where
-    nobody logs in. `access`: how people log in; None where whoever reaches the server may do everything.
+    nobody logs in. `access`: how people log in; None where whoever reaches the server may do everything. `part`: which
+    of several workers this is.
     """
 
     data: Path
@@ -85,4 +88,5 @@ class Settings:
     roots: dict[str, Path] = field(default_factory=dict)
     author: str = "local"
     access: Access | None = None
+    part: Part = field(default_factory=Part)
     limits: Limits = field(default_factory=Limits)
