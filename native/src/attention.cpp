@@ -89,56 +89,88 @@ template <typename T> struct Workspace {
     }
 };
 
-// Scores S^T of one block of keys and 32 queries -> weights P^T as tiles B; `top` and `total` of the queries move on.
-// Returns whether the maxima have moved, with `shrink` for what was summed before.
-template <int P>
-INLINE bool weigh(const float *scores, bf16 *weights, int64_t keys, float scale, float *top, float *total, float *shrink) {
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
-                                           20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    const __m512 factor = _mm512_set1_ps(scale);
-    bool moved = false;
-    for (int half = 0; half < 2; ++half) {
-        const float *const s = scores + half * TILE;
-        __m512 most[4];
-        for (int i = 0; i < 4; ++i) most[i] = _mm512_set1_ps(LOWEST);
-        for (int64_t key = 0; key < keys; key += 4)
-            for (int i = 0; i < 4; ++i) most[i] = _mm512_max_ps(most[i], _mm512_load_ps(s + (key + i) * SIDE));
-        most[0] = _mm512_max_ps(_mm512_max_ps(most[0], most[1]), _mm512_max_ps(most[2], most[3]));
-        const __m512 before = _mm512_load_ps(top + half * TILE);
-        const __m512 after = _mm512_max_ps(before, _mm512_mul_ps(most[0], factor));
-        const __m512 less = power<2>(_mm512_sub_ps(before, after));
-        moved |= _mm512_cmp_ps_mask(before, after, _CMP_NEQ_OQ) != 0;
-        _mm512_store_ps(top + half * TILE, after);
-        _mm512_store_ps(shrink + half * TILE, less);
-        __m512 sum[2] = {_mm512_mul_ps(_mm512_load_ps(total + half * TILE), less), _mm512_setzero_ps()};
-        for (int64_t key = 0; key < keys; key += 2) {
-            const __m512 a = power<P>(_mm512_fmsub_ps(_mm512_load_ps(s + key * SIDE), factor, after));
-            const __m512 b = power<P>(_mm512_fmsub_ps(_mm512_load_ps(s + (key + 1) * SIDE), factor, after));
-            sum[0] = _mm512_add_ps(sum[0], a);
-            sum[1] = _mm512_add_ps(sum[1], b);
-            bf16 *const out = weights + key / SIDE * PAIR<P> + half * P * TILE_SIZE + key % SIDE / 2 * DEEP;
-            if constexpr (P == 1) {
-                _mm512_store_si512(out, _mm512_permutexvar_epi16(order, narrowed(a, b)));
-            } else {
-                const Split<float> parts = split(a, b);
-                _mm512_store_si512(out, _mm512_permutexvar_epi16(order, parts.part[0]));
-                _mm512_store_si512(out + TILE_SIZE, _mm512_permutexvar_epi16(order, parts.part[1]));
-            }
-        }
-        _mm512_store_ps(total + half * TILE, _mm512_add_ps(sum[0], sum[1]));
+// Scores S^T [keys x 32 queries] in two passes that can be done bit by bit, while tiles multiply.
+
+// First pass: the maximum over keys.
+class Highest {
+  public:
+    Highest(const float *scores, int64_t keys) : at_(scores), end_(scores + keys * SIDE) {}
+
+    INLINE void some(int64_t keys) {
+        for (; keys > 0 && at_ < end_; --keys, at_ += SIDE)
+            for (int half = 0; half < 2; ++half) most[half] = _mm512_max_ps(most[half], _mm512_load_ps(at_ + half * TILE));
     }
-    return moved;
-}
+    INLINE void rest() { some((end_ - at_) / SIDE); }
+
+    __m512 most[2] = {_mm512_set1_ps(LOWEST), _mm512_set1_ps(LOWEST)};
+
+  private:
+    const float *at_, *end_;
+};
+
+// Second pass: weights P^T = 2^(scale S^T - top), as tiles B, and their sums.
+template <int P> class Weights {
+  public:
+    // `top` and `total` of the queries are those of all keys before, and move on.
+    Weights(const float *scores, int64_t keys, float scale, const __m512 *most, float *top, float *total, bf16 *out)
+        : at_(scores), end_(scores + keys * SIDE), out_(out), total_(total), factor_(_mm512_set1_ps(scale)) {
+        for (int half = 0; half < 2; ++half) {
+            const __m512 before = _mm512_load_ps(top + half * TILE);
+            top_[half] = _mm512_max_ps(before, _mm512_mul_ps(most[half], factor_));
+            shrink[half] = power<2>(_mm512_sub_ps(before, top_[half]));
+            moved |= _mm512_cmp_ps_mask(before, top_[half], _CMP_NEQ_OQ) != 0;
+            sum_[half] = _mm512_mul_ps(_mm512_load_ps(total + half * TILE), shrink[half]);
+            _mm512_store_ps(top + half * TILE, top_[half]);
+        }
+    }
+
+    INLINE void some(int64_t pairs) {
+        const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                                               21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+        for (; pairs > 0 && at_ < end_; --pairs, at_ += 2 * SIDE) {
+            for (int half = 0; half < 2; ++half) {
+                const float *const s = at_ + half * TILE;
+                const __m512 a = power<P>(_mm512_fmsub_ps(_mm512_load_ps(s), factor_, top_[half]));
+                const __m512 b = power<P>(_mm512_fmsub_ps(_mm512_load_ps(s + SIDE), factor_, top_[half]));
+                sum_[half] = _mm512_add_ps(sum_[half], _mm512_add_ps(a, b));
+                bf16 *const out = out_ + half * P * TILE_SIZE;
+                if constexpr (P == 1) {
+                    _mm512_store_si512(out, _mm512_permutexvar_epi16(order, narrowed(a, b)));
+                } else {
+                    const Split<float> parts = split(a, b);
+                    _mm512_store_si512(out, _mm512_permutexvar_epi16(order, parts.part[0]));
+                    _mm512_store_si512(out + TILE_SIZE, _mm512_permutexvar_epi16(order, parts.part[1]));
+                }
+            }
+            out_ += DEEP;
+            if (++pair_ % TILE == 0) out_ += PAIR<P> - TILE_SIZE; // the next 32 keys
+        }
+    }
+    INLINE void rest() {
+        some(end_ - at_);
+        for (int half = 0; half < 2; ++half) _mm512_store_ps(total_ + half * TILE, sum_[half]);
+    }
+
+    bool moved = false; // whether a maximum has; what was summed before is to `shrink`
+    __m512 shrink[2];
+
+  private:
+    const float *at_, *end_;
+    bf16 *out_;
+    float *total_;
+    int pair_ = 0;
+    __m512 factor_, top_[2], sum_[2];
+};
 
 template <typename T> void attend(const Memory<T> &memory, const Queries<T> &queries, float scale) {
     constexpr int P = PARTS<T>;
     Workspace<T> &mine = Workspace<T>::mine();
     const int64_t depth = memory.depth(), wide = memory.wide(), blocks = memory.blocks();
-    const int64_t groups = round_up(queries.count, SIDE) / SIDE;
+    const int64_t groups = round_up(queries.count, SIDE) / SIDE; // of 32 queries
     const int64_t sums_size = wide * SIDE * SIDE;
     bf16 *const q = mine.queries.at_least(groups * depth * PAIR<P>);
     bf16 *const weights = mine.weights.at_least(KEYS / SIDE * PAIR<P>);
-    float *const scores = mine.scores.at_least(KEYS * SIDE);
+    float *const scores = mine.scores.at_least(2 * KEYS * SIDE);
     float *const sums = mine.sums.at_least(groups * sums_size); // O^T of each 32 queries, [V x 32]
     scale *= static_cast<float>(M_LOG2E);
 
@@ -151,25 +183,44 @@ template <typename T> void attend(const Memory<T> &memory, const Queries<T> &que
     std::fill_n(mine.top, groups * SIDE, LOWEST);
     std::fill_n(mine.total, groups * SIDE, 0.0f);
 
-    for (int64_t start = 0; start < blocks; start += KEYS / SIDE) {
-        const int64_t end = std::min(start + KEYS / SIDE, blocks), keys = (end - start) * SIDE;
-        for (int64_t group = 0; group < groups; ++group) {
-            for (int64_t block = start; block < end; ++block)
-                multiply<P>(scores + (block - start) * SIDE * SIDE, SIDE * 4, false, memory.keys(block),
-                            q + group * depth * PAIR<P>, depth);
-            if (end == blocks && memory.count < blocks * SIDE)
-                std::fill(scores + (memory.count - start * SIDE) * SIDE, scores + keys * SIDE, LOWEST);
-            alignas(64) float shrink[SIDE];
-            const bool moved =
-                weigh<P>(scores, weights, keys, scale, mine.top + group * SIDE, mine.total + group * SIDE, shrink);
-            float *const sum = sums + group * sums_size;
-            if (moved && start > 0)
-                for (int64_t i = 0; i < sums_size; i += TILE)
-                    _mm512_store_ps(sum + i, _mm512_mul_ps(_mm512_load_ps(sum + i), _mm512_load_ps(shrink + i % SIDE)));
-            for (int64_t column = 0; column < wide; ++column)
-                multiply<P>(sum + column * SIDE * SIDE, SIDE * 4, start > 0, memory.values(start, column), weights,
-                            end - start);
-        }
+    // One item after the other: 256 keys with 32 queries. The weights of one are made while the next one's scores are
+    // multiplied, and the next one's maxima are found while this one's values are.
+    const int64_t items = round_up(blocks * SIDE, KEYS) / KEYS * groups;
+    const auto first_block = [&](int64_t item) { return item / groups * (KEYS / SIDE); };
+    const auto past_block = [&](int64_t item) { return std::min(first_block(item) + KEYS / SIDE, blocks); };
+    const auto scores_of = [&](int64_t item) { return scores + item % 2 * KEYS * SIDE; };
+    const auto score = [&](int64_t item, auto &&meanwhile) {
+        const int64_t start = first_block(item), end = past_block(item);
+        for (int64_t block = start; block < end; ++block)
+            multiply<P>(scores_of(item) + (block - start) * SIDE * SIDE, SIDE * 4, false, memory.keys(block),
+                        q + item % groups * depth * PAIR<P>, depth, meanwhile);
+        if (end == blocks && memory.count < blocks * SIDE)
+            std::fill(scores_of(item) + (memory.count - start * SIDE) * SIDE, scores_of(item) + (end - start) * SIDE * SIDE,
+                      LOWEST);
+    };
+
+    score(0, Idle());
+    Highest highest(scores_of(0), past_block(0) * SIDE);
+    highest.rest();
+    for (int64_t item = 0; item < items; ++item) {
+        const int64_t start = first_block(item), end = past_block(item), group = item % groups;
+        const bool more = item + 1 < items;
+        Weights<P> made(scores_of(item), (end - start) * SIDE, scale, highest.most, mine.top + group * SIDE,
+                        mine.total + group * SIDE, weights);
+        const int64_t pairs = round_up(TILE, depth) / depth;
+        if (more) score(item + 1, [&]() __attribute__((always_inline)) { made.some(pairs); });
+        made.rest();
+
+        float *const sum = sums + group * sums_size;
+        if (made.moved && start > 0)
+            for (int64_t i = 0; i < sums_size; i += TILE)
+                _mm512_store_ps(sum + i, _mm512_mul_ps(_mm512_load_ps(sum + i), made.shrink[i / TILE % 2]));
+        highest = Highest(scores_of(item + 1), more ? (past_block(item + 1) - first_block(item + 1)) * SIDE : 0);
+        const int64_t keys = round_up(SIDE, wide) / wide;
+        for (int64_t column = 0; column < wide; ++column)
+            multiply<P>(sum + column * SIDE * SIDE, SIDE * 4, start > 0, memory.values(start, column), weights, end - start,
+                        [&]() __attribute__((always_inline)) { highest.some(keys); });
+        highest.rest();
     }
 
     for (int64_t row = 0; row < queries.count; row += TILE) {

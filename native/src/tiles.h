@@ -229,9 +229,16 @@ template <int P> constexpr int64_t PAIR = 2 * P * TILE_SIZE; // of tiles, with a
 // Packed as `pack_rows` and `pack_columns` with step PAIR do.
 template <int P> INLINE Rows packed(const bf16 *at) { return {at, 64, P * TILE_SIZE, TILE_SIZE, PAIR<P>}; }
 
-// out [32 x 32] = (out +) A B over `steps` steps; B packed.
-template <int P>
-INLINE void multiply(float *out, int64_t out_bytes, bool add, const Rows &a, const bf16 *b, int64_t steps) {
+// What `multiply` does meanwhile: nothing.
+struct Idle {
+    INLINE void operator()() const {}
+};
+
+// out [32 x 32] = (out +) A B over `steps` steps; B packed. Tiles multiply beside the rest of the processor: `meanwhile()`
+// is called at each step to give that something to do.
+template <int P, typename Meanwhile = Idle>
+INLINE void multiply(float *out, int64_t out_bytes, bool add, const Rows &a, const bf16 *b, int64_t steps,
+                     Meanwhile &&meanwhile = {}) {
     float *const below = reinterpret_cast<float *>(reinterpret_cast<char *>(out) + TILE * out_bytes);
     asm volatile("" ::: "memory"); // the compiler does not know that tiles read memory
     if (add) {
@@ -275,6 +282,7 @@ INLINE void multiply(float *out, int64_t out_bytes, bool add, const Rows &a, con
         _tile_dpbf16ps(1, 4, 7);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
+        meanwhile();
     }
     _tile_stored(0, out, out_bytes);
     _tile_stored(1, out + TILE, out_bytes);
