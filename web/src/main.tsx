@@ -4,6 +4,7 @@ import "./styles/base.css";
 import "./styles/controls.css";
 import "./styles/gallery.css";
 import "./styles/editor.css";
+import "./styles/effects.css";
 import "./styles/timeline.css";
 
 const root = document.getElementById("root");

@@ -1,5 +1,5 @@
 /** The server's resources over HTTP. Addresses are relative to the page, so that it works below any path. */
-import type { ExportBegin, ImportBegin, Operations } from "./openapi";
+import type { Effects, ExportBegin, ImportBegin, Operations } from "./openapi";
 import { signedIn } from "./session";
 
 export type { Entry as FileEntry, ExportState, Imported, Info, UploadState } from "./openapi";
@@ -112,6 +112,23 @@ export const importMasks = (media: string, order: ImportBegin) =>
 export const beginExport = (media: string, order: ExportBegin) =>
   call("POST /api/media/{media_id}/exports", { path: { media_id: media }, body: order });
 export const getExport = (id: string) => call("GET /api/exports/{export_id}", { path: { export_id: id } });
+
+/** Effects in their JSON form: parameters at their defaults may be left out. */
+export type EffectRecords = Effects["effects"];
+export const getEffects = (media: string) => call("GET /api/media/{media_id}/effects", { path: { media_id: media } });
+export const putEffects = (media: string, effects: EffectRecords) =>
+  call("PUT /api/media/{media_id}/effects", { path: { media_id: media }, body: { effects } });
+
+/** A frame with effects as PNG. */
+export async function frameWithEffects(media: string, frame: number, effects: EffectRecords): Promise<Blob> {
+  const place = { path: { media_id: media, frame } };
+  const response = await answer(addressOf("POST /api/media/{media_id}/frames/{frame}.png", place), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ effects }),
+  });
+  return response.blob();
+}
 
 /** A frame's picture, decoded. */
 export async function loadFrame(media: string, frame: number, height: number | null, signal: AbortSignal) {

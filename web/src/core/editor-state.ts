@@ -36,6 +36,8 @@ export interface Settings {
   readonly opacity: number;
   readonly outlines: boolean;
   readonly masks: boolean;
+  /** Effects are shown, and masks are not, where there are any. */
+  readonly effects: boolean;
   readonly preview: boolean;
   /** While objects are tracked, the stage shows the frame that was done last. */
   readonly follow: boolean;
@@ -67,6 +69,7 @@ export function firstSettings(media: MediaItem): Settings {
     opacity: 0.45,
     outlines: true,
     masks: true,
+    effects: true,
     preview: true,
     follow: true,
     range: null,

@@ -3,11 +3,12 @@ import { liveUrl, loadFrame } from "./api";
 import { nextToCheck } from "./checking";
 import type { Desk } from "./desk";
 import { type EditorState, emptyState, firstSettings, type Settings } from "./editor-state";
+import { EffectDesk } from "./effect-desk";
 import { looksAt } from "./looks";
 import { MaskStore } from "./masks";
 import type { Notices } from "./notices";
 import { Objects } from "./objects";
-import type { MaskLook } from "./painter";
+import type { EffectLook, MaskLook } from "./painter";
 import { Player } from "./player";
 import { type FramePrompts, Prompting } from "./prompting";
 import type { Commands, Lane, MaskMessage, MediaItem, ObjectInfo, ServerMessage } from "./protocol";
@@ -29,6 +30,7 @@ export class Editor implements Desk, StageScene {
   readonly player: Player<ImageBitmap>;
   readonly objects = new Objects(this);
   readonly prompting: Prompting;
+  readonly effects = new EffectDesk(this, (object, frame) => this.prompting.maskOf(object, frame));
   readonly tracking = new Tracking(this);
   /** Counts up when something on the stage has to be drawn again. */
   readonly drawn = new Store(0);
@@ -74,6 +76,7 @@ export class Editor implements Desk, StageScene {
   dispose(): void {
     removeEventListener("online", this.#socket.reconnect);
     clearTimeout(this.#cursorTimer);
+    this.effects.dispose();
     this.#socket.close();
     this.player.dispose();
   }
@@ -88,16 +91,21 @@ export class Editor implements Desk, StageScene {
     return this.state.get().objects.find((object) => object.id === id);
   }
 
-  /** The masks of the shown frame, the selected object's on top. */
+  /** The masks of the shown frame, the selected object's on top; where effects are shown, proposals only. */
   looks(): MaskLook[] {
     const frame = this.player.shown;
-    return looksAt(
+    const looks = looksAt(
       frame,
       this.state.get(),
       this.settings.get(),
       (object) => this.prompting.maskOf(object, frame),
       this.prompting.hover.at(frame)?.mask ?? null,
     );
+    return this.effects.shown ? looks.filter((look) => look.dashed) : looks;
+  }
+
+  effectLooks(): EffectLook[] {
+    return this.effects.looksAt(this.player.shown);
   }
 
   /** Number of the frame on the stage. */

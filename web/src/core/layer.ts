@@ -1,6 +1,6 @@
-/** The picture with its masks on a canvas: WebGL2 where it is, drawn at most once a screen refresh. */
+/** The picture with its effects and masks on a canvas: WebGL2 where it is, drawn at most once a screen refresh. */
 
-import type { MaskLook, Painter } from "./painter";
+import type { EffectLook, MaskLook, Painter } from "./painter";
 import { CanvasPainter } from "./painter-canvas";
 import { WebGlPainter } from "./painter-webgl";
 import type { Size, View } from "./view";
@@ -9,6 +9,7 @@ export class Layer {
   readonly canvas: HTMLCanvasElement;
   readonly #picture: Size;
   readonly #looks: () => readonly MaskLook[];
+  readonly #effects: () => readonly EffectLook[];
   readonly #onRestored: () => void;
   #painter: Painter | null;
   #view: View = { scale: 1, x: 0, y: 0 };
@@ -19,14 +20,22 @@ export class Layer {
   /**
    * @param picture size of the full-size frame
    * @param looks the masks to draw, asked for when the layer is drawn
+   * @param effects those to draw on the picture, asked for likewise
    * @param onRestored the graphics context came back empty: set the picture again
    */
-  constructor(canvas: HTMLCanvasElement, picture: Size, looks: () => readonly MaskLook[], onRestored: () => void) {
+  constructor(
+    canvas: HTMLCanvasElement,
+    picture: Size,
+    looks: () => readonly MaskLook[],
+    effects: () => readonly EffectLook[],
+    onRestored: () => void,
+  ) {
     this.canvas = canvas;
     this.#picture = picture;
     this.#looks = looks;
+    this.#effects = effects;
     this.#onRestored = onRestored;
-    this.#painter = choosePainter(canvas);
+    this.#painter = this.#choosePainter();
     canvas.addEventListener("webglcontextlost", this.#lost);
     canvas.addEventListener("webglcontextrestored", this.#restored);
   }
@@ -78,8 +87,15 @@ export class Layer {
       stage: this.#stage,
       density: this.#density,
       masks: this.#looks(),
+      effects: this.#effects(),
     });
   };
+
+  #choosePainter(): Painter {
+    const painter = choosePainter(this.canvas);
+    painter.onReady = () => this.invalidate();
+    return painter;
+  }
 
   readonly #lost = (event: Event): void => {
     event.preventDefault();
@@ -87,7 +103,7 @@ export class Layer {
   };
 
   readonly #restored = (): void => {
-    this.#painter = choosePainter(this.canvas);
+    this.#painter = this.#choosePainter();
     this.#onRestored();
   };
 }

@@ -1,5 +1,7 @@
 /** The mask layer where there is no WebGL2: one small canvas a mask, outlines as paths along the pixels' edges. */
-import { type Colour, type MaskLook, type Painter, padded, type Scene } from "./painter";
+import { EffectAssets } from "./effect-assets";
+import { CanvasEffects } from "./effect-canvas";
+import { type Colour, type EffectLook, type MaskLook, type Painter, padded, type Scene, sameEffects } from "./painter";
 import { type Bounds, crop, type Mask } from "./rle";
 
 const SQUARE_PIXELS_FROM = 3;
@@ -15,16 +17,26 @@ interface Drawn {
 export class CanvasPainter implements Painter {
   readonly #context: CanvasRenderingContext2D;
   readonly #picture = document.createElement("canvas");
+  readonly #effects: CanvasEffects;
+  /** The picture with effects as it was drawn last; null where it has to be drawn again. */
+  #drawnEffects: { readonly looks: readonly EffectLook[]; readonly result: HTMLCanvasElement } | null = null;
   #masks = new Map<Mask, Drawn | null>();
+  onReady: () => void = () => {};
 
   constructor(context: CanvasRenderingContext2D) {
     this.#context = context;
+    const assets = new EffectAssets(() => {
+      this.#drawnEffects = null;
+      this.onReady();
+    });
+    this.#effects = new CanvasEffects(assets);
   }
 
   setPicture(picture: ImageBitmap): void {
     this.#picture.width = picture.width;
     this.#picture.height = picture.height;
     this.#picture.getContext("2d")?.drawImage(picture, 0, 0);
+    this.#drawnEffects = null;
   }
 
   draw(scene: Scene): void {
@@ -36,7 +48,13 @@ export class CanvasPainter implements Painter {
     const scale = view.scale * density;
     context.setTransform(scale, 0, 0, scale, view.x * density, view.y * density);
     context.imageSmoothingEnabled = view.scale < SQUARE_PIXELS_FROM;
-    context.drawImage(this.#picture, 0, 0, picture.width, picture.height);
+    const shown = this.#withEffects(scene);
+    if (shown !== this.#picture) {
+      // What is transparent shows a plain ground.
+      context.fillStyle = "#808080";
+      context.fillRect(0, 0, picture.width, picture.height);
+    }
+    context.drawImage(shown, 0, 0, picture.width, picture.height);
     const used = new Map<Mask, Drawn | null>();
     for (const look of scene.masks) {
       const drawn = this.#drawn(look);
@@ -49,6 +67,14 @@ export class CanvasPainter implements Painter {
   dispose(): void {
     this.#masks.clear();
     this.#picture.width = 0;
+  }
+
+  #withEffects({ effects, picture }: Scene): HTMLCanvasElement {
+    if (effects.length === 0) return this.#picture;
+    if (this.#drawnEffects === null || !sameEffects(this.#drawnEffects.looks, effects)) {
+      this.#drawnEffects = { looks: effects, result: this.#effects.draw(this.#picture, picture, effects) };
+    }
+    return this.#drawnEffects.result;
   }
 
   #drawMask(look: MaskLook, drawn: Drawn, scale: number): void {

@@ -1,6 +1,10 @@
-/** The mask layer on WebGL2: one texture a mask, its area and outline made in the fragment shader. */
-import { type MaskLook, type Painter, padded, type Scene } from "./painter";
+/** Picture and masks on WebGL2: one texture a mask, its area and outline made in the fragment shader. */
+import { EffectAssets } from "./effect-assets";
+import { EffectPipeline } from "./effect-pipeline";
+import { clampEdges, makeProgram, type Program } from "./gl";
+import { type EffectLook, type MaskLook, type Painter, padded, type Scene, sameEffects } from "./painter";
 import { type Bounds, crop, type Mask } from "./rle";
+import type { Size } from "./view";
 
 const VERTEX = `#version 300 es
 // A rectangle of the picture (pixels), moved to the stage by the view.
@@ -19,9 +23,15 @@ const PICTURE_FRAGMENT = `#version 300 es
 precision highp float;
 uniform sampler2D picture;
 uniform vec4 box;
+uniform float square;
 in vec2 at;
 out vec4 colour;
-void main() { colour = vec4(texture(picture, at / box.zw).rgb, 1.0); }`;
+void main() {
+  vec4 here = texture(picture, at / box.zw);
+  // What is transparent shows a chequered ground.
+  float ground = mod(floor(gl_FragCoord.x / square) + floor(gl_FragCoord.y / square), 2.0) < 0.5 ? 0.4 : 0.6;
+  colour = vec4(mix(vec3(ground), here.rgb, here.a), 1.0);
+}`;
 
 const MASK_FRAGMENT = `#version 300 es
 precision highp float;
@@ -64,26 +74,34 @@ interface MaskTexture {
   used: number;
 }
 
-type Uniforms<Name extends string> = Readonly<Record<Name, WebGLUniformLocation | null>>;
+type Place = Readonly<Record<"box" | "view" | "stage", WebGLUniformLocation | null>>;
+
+const PLACE = ["box", "view", "stage"] as const;
+const GROUND_CSS_PIXELS = 8;
 
 export class WebGlPainter implements Painter {
   readonly #gl: WebGL2RenderingContext;
-  readonly #pictureProgram: WebGLProgram;
-  readonly #maskProgram: WebGLProgram;
-  readonly #pictureUniforms: Uniforms<"box" | "view" | "stage">;
-  readonly #maskUniforms: Uniforms<"box" | "view" | "stage" | "tint" | "fill" | "line" | "dash">;
+  readonly #pictureProgram: Program<"box" | "view" | "stage" | "square">;
+  readonly #maskProgram: Program<"box" | "view" | "stage" | "tint" | "fill" | "line" | "dash">;
   readonly #picture: WebGLTexture;
   readonly #masks = new Map<Mask, MaskTexture | null>();
-  #hasPicture = false;
+  readonly #pipeline: EffectPipeline;
+  /** The picture with effects as it was drawn last; null where it has to be drawn again. */
+  #drawnEffects: { readonly looks: readonly EffectLook[]; readonly result: WebGLTexture } | null = null;
+  #pictureSize: Size = { width: 0, height: 0 };
+  onReady: () => void = () => {};
   #draws = 0;
 
   /** Throws Error where the programs can't be made. */
   constructor(gl: WebGL2RenderingContext) {
     this.#gl = gl;
-    this.#pictureProgram = makeProgram(gl, PICTURE_FRAGMENT);
-    this.#maskProgram = makeProgram(gl, MASK_FRAGMENT);
-    this.#pictureUniforms = locate(gl, this.#pictureProgram, ["box", "view", "stage"]);
-    this.#maskUniforms = locate(gl, this.#maskProgram, ["box", "view", "stage", "tint", "fill", "line", "dash"]);
+    this.#pictureProgram = makeProgram(gl, VERTEX, PICTURE_FRAGMENT, [...PLACE, "square"]);
+    this.#maskProgram = makeProgram(gl, VERTEX, MASK_FRAGMENT, [...PLACE, "tint", "fill", "line", "dash"]);
+    const assets = new EffectAssets(() => {
+      this.#drawnEffects = null;
+      this.onReady();
+    });
+    this.#pipeline = new EffectPipeline(gl, assets, (mask) => this.#texture(mask));
     this.#picture = gl.createTexture();
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
@@ -95,22 +113,25 @@ export class WebGlPainter implements Painter {
     gl.bindTexture(gl.TEXTURE_2D, this.#picture);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, gl.RGBA, gl.UNSIGNED_BYTE, picture);
     clampEdges(gl);
-    this.#hasPicture = true;
+    this.#pictureSize = { width: picture.width, height: picture.height };
+    this.#drawnEffects = null;
   }
 
   draw(scene: Scene): void {
     const gl = this.#gl;
     this.#draws++;
+    const shown = this.#pictureSize.width === 0 ? this.#picture : this.#withEffects(scene);
     gl.viewport(0, 0, gl.drawingBufferWidth, gl.drawingBufferHeight);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
-    if (!this.#hasPicture) return;
+    if (this.#pictureSize.width === 0) return;
     const filter = scene.view.scale >= SQUARE_PIXELS_FROM ? gl.NEAREST : gl.LINEAR;
-    gl.useProgram(this.#pictureProgram);
-    this.#place(this.#pictureUniforms, scene, 0, 0, scene.picture.width, scene.picture.height);
-    gl.bindTexture(gl.TEXTURE_2D, this.#picture);
+    gl.useProgram(this.#pictureProgram.program);
+    gl.uniform1f(this.#pictureProgram.uniforms.square, GROUND_CSS_PIXELS * scene.density);
+    this.#place(this.#pictureProgram.uniforms, scene, 0, 0, scene.picture.width, scene.picture.height);
+    gl.bindTexture(gl.TEXTURE_2D, shown);
     this.#drawBox(filter);
-    gl.useProgram(this.#maskProgram);
+    gl.useProgram(this.#maskProgram.program);
     for (const look of scene.masks) this.#drawMask(look, scene, filter);
     this.#forgetUnused();
   }
@@ -120,16 +141,28 @@ export class WebGlPainter implements Painter {
     for (const held of this.#masks.values()) if (held !== null) gl.deleteTexture(held.texture);
     this.#masks.clear();
     gl.deleteTexture(this.#picture);
-    gl.deleteProgram(this.#pictureProgram);
-    gl.deleteProgram(this.#maskProgram);
+    gl.deleteProgram(this.#pictureProgram.program);
+    gl.deleteProgram(this.#maskProgram.program);
+    this.#pipeline.dispose();
+  }
+
+  /** The picture's texture, or that of the picture with effects; drawn anew only where something has changed. */
+  #withEffects({ effects, picture }: Scene): WebGLTexture {
+    if (effects.length === 0) return this.#picture;
+    // Their masks' textures stay while they are shown.
+    for (const { masks } of effects) for (const mask of masks) this.#texture(mask);
+    if (this.#drawnEffects === null || !sameEffects(this.#drawnEffects.looks, effects)) {
+      const result = this.#pipeline.draw(this.#picture, this.#pictureSize, picture, effects);
+      this.#drawnEffects = { looks: effects, result };
+    }
+    return this.#drawnEffects.result;
   }
 
   #drawMask(look: MaskLook, scene: Scene, filter: number): void {
     const gl = this.#gl;
     const held = this.#texture(look.mask);
     if (held === null) return;
-    held.used = this.#draws;
-    const uniforms = this.#maskUniforms;
+    const { uniforms } = this.#maskProgram;
     const { x0, y0, x1, y1 } = held.box;
     this.#place(uniforms, scene, x0, y0, x1, y1);
     gl.uniform3f(uniforms.tint, look.colour[0] / 255, look.colour[1] / 255, look.colour[2] / 255);
@@ -140,7 +173,7 @@ export class WebGlPainter implements Painter {
     this.#drawBox(filter);
   }
 
-  #place(uniforms: Uniforms<"box" | "view" | "stage">, scene: Scene, ...box: [number, number, number, number]): void {
+  #place(uniforms: Place, scene: Scene, ...box: [number, number, number, number]): void {
     const gl = this.#gl;
     gl.uniform4f(uniforms.box, ...box);
     gl.uniform3f(uniforms.view, scene.view.x, scene.view.y, scene.view.scale);
@@ -156,7 +189,10 @@ export class WebGlPainter implements Painter {
 
   #texture(mask: Mask): MaskTexture | null {
     const known = this.#masks.get(mask);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      if (known !== null) known.used = this.#draws;
+      return known;
+    }
     const box = padded(mask);
     const made = box === null ? null : { texture: this.#upload(mask, box), box, used: this.#draws };
     this.#masks.set(mask, made);
@@ -180,32 +216,4 @@ export class WebGlPainter implements Painter {
       this.#masks.delete(mask);
     }
   }
-}
-
-function clampEdges(gl: WebGL2RenderingContext): void {
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
-}
-
-function makeProgram(gl: WebGL2RenderingContext, fragment: string): WebGLProgram {
-  const program = gl.createProgram();
-  for (const [type, source] of [
-    [gl.VERTEX_SHADER, VERTEX],
-    [gl.FRAGMENT_SHADER, fragment],
-  ] as const) {
-    const shader = gl.createShader(type);
-    if (shader === null) throw new Error("the graphics context is lost");
-    gl.shaderSource(shader, source);
-    gl.compileShader(shader);
-    gl.attachShader(program, shader);
-  }
-  gl.linkProgram(program);
-  if (gl.getProgramParameter(program, gl.LINK_STATUS) !== true) {
-    throw new Error(`the mask layer's program can't be linked: ${gl.getProgramInfoLog(program)}`);
-  }
-  return program;
-}
-
-function locate<Name extends string>(gl: WebGL2RenderingContext, program: WebGLProgram, names: readonly Name[]) {
-  return Object.fromEntries(names.map((name) => [name, gl.getUniformLocation(program, name)])) as Uniforms<Name>;
 }

@@ -1,4 +1,5 @@
 /** What the mask layer asks of WebGL2 and of its 2D stand-in. */
+import type { Effect } from "./effects";
 import type { Bounds, Mask } from "./rle";
 import { bounds } from "./rle";
 import type { Size, View } from "./view";
@@ -18,6 +19,33 @@ export interface MaskLook {
   readonly dashed: boolean;
 }
 
+/** An effect and what it is drawn on. */
+export interface EffectLook {
+  readonly effect: Effect;
+  /** Of its objects; for the background, of all objects. */
+  readonly masks: readonly Mask[];
+  readonly background: boolean;
+  /** What text follows, in pixels of the full-size frame. */
+  readonly boxes: readonly Bounds[];
+}
+
+/** Whether effects look the same on the same picture. */
+export function sameEffects(a: readonly EffectLook[], b: readonly EffectLook[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((look, i) => {
+      const other = b[i];
+      return (
+        other !== undefined &&
+        look.effect === other.effect &&
+        look.masks.length === other.masks.length &&
+        look.masks.every((mask, n) => mask === other.masks[n]) &&
+        JSON.stringify(look.boxes) === JSON.stringify(other.boxes)
+      );
+    })
+  );
+}
+
 export interface Scene {
   /** Of the full-size frame, in which masks are given. */
   readonly picture: Size;
@@ -27,11 +55,15 @@ export interface Scene {
   /** Canvas pixels in a CSS pixel. */
   readonly density: number;
   readonly masks: readonly MaskLook[];
+  /** Drawn on the picture, below the masks. */
+  readonly effects: readonly EffectLook[];
 }
 
 export interface Painter {
   /** Take a copy of the frame's picture (of any size); the caller may close it after. */
   setPicture(picture: ImageBitmap): void;
+  /** What belongs to effects and comes late (a picture that is being decoded) is there: called to draw again. */
+  onReady: () => void;
   draw(scene: Scene): void;
   dispose(): void;
 }

@@ -2,7 +2,7 @@
 import type { Settings } from "./editor-state";
 import { Layer } from "./layer";
 import { drawOverlay, isBlank, type OverlayScene } from "./overlay";
-import type { MaskLook } from "./painter";
+import type { EffectLook, MaskLook } from "./painter";
 import type { FramePrompts } from "./prompting";
 import { Store } from "./state";
 import { type Gesture, Pen } from "./tools";
@@ -35,6 +35,8 @@ export interface StageScene {
   /** Pictures of this height will do; null: full size. */
   setHeight(height: number | null): void;
   looks(): readonly MaskLook[];
+  /** Effects on the shown frame, where there may be any. */
+  effectLooks?(): readonly EffectLook[];
   /** Of the object in hand on the shown frame. */
   prompts(): FramePrompts;
   hoverAt(point: Point | null): void;
@@ -72,6 +74,7 @@ export class Stage {
       canvas,
       scene.media,
       () => scene.looks(),
+      () => scene.effectLooks?.() ?? [],
       () => scene.showAgain(),
     );
     scene.onPicture = (picture) => {

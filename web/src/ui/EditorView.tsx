@@ -3,6 +3,7 @@ import type { Editor } from "../core/editor";
 import { dispatchKey } from "../core/keys";
 import type { Stage } from "../core/stage";
 import { editorBindings } from "./bindings";
+import { EffectsPanel } from "./EffectsPanel";
 import { ExportDialog } from "./ExportDialog";
 import { HelpDialog } from "./HelpDialog";
 import { WorkbenchContext } from "./hooks";
@@ -49,7 +50,9 @@ export function EditorView({ editor }: { readonly editor: Editor }) {
         />
         <ToolRail />
         <StageView onStage={setStage} />
-        <ObjectPanel open={listOpen} />
+        <ObjectPanel open={listOpen}>
+          <EffectsPanel />
+        </ObjectPanel>
         {editor.media.frames > 1 && (
           <footer className="bottom">
             <Transport />

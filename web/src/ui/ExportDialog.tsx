@@ -13,6 +13,8 @@ const FORMATS: readonly { format: ExportFormat; name: string; about: string }[] 
   { format: "png", name: "PNG per object", about: "A black and white picture a frame and object" },
   { format: "overlay-video", name: "Overlay video", about: "The clip with coloured masks" },
   { format: "cutout-video", name: "Cut-out video", about: "The objects alone, with transparency" },
+  { format: "effects-video", name: "Video with effects", about: "As on the stage; with transparency where cut out" },
+  { format: "effects-prores", name: "Effects for editing", about: "ProRes 4444, with transparency; large" },
   { format: "cutout-png", name: "Cut-out PNG", about: "A picture a frame of the objects alone, with transparency" },
 ];
 
@@ -24,6 +26,10 @@ export function ExportDialog({ onClose }: { onClose(): void }) {
   const selected = useSelect(editor.state, (state) => state.selected);
   const [format, setFormat] = useState<ExportFormat>("masklet");
   const [onlySelected, setOnlySelected] = useState(false);
+  const range = useSelect(editor.settings, (settings) => settings.range);
+  const [onlyRange, setOnlyRange] = useState(false);
+  const hasEffects = editor.effects.present().length > 0;
+  const withEffects = format === "effects-video" || format === "effects-prores";
   const [job, setJob] = useState<{ id: string; state: ExportState | null } | null>(null);
   const [error, setError] = useState<string | null>(null);
   const running = job !== null && (job.state === null || job.state.state === "running");
@@ -33,7 +39,11 @@ export function ExportDialog({ onClose }: { onClose(): void }) {
     try {
       const { id } = await beginExport(editor.media.id, {
         format,
-        objects: onlySelected && selected !== null ? [selected] : null,
+        // Effects may be for any object.
+        objects: onlySelected && selected !== null && !withEffects ? [selected] : null,
+        start: onlyRange && range !== null ? range[0] : null,
+        stop: onlyRange && range !== null ? range[1] + 1 : null,
+        effects: withEffects ? editor.effects.present() : [],
       });
       setJob({ id, state: null });
     } catch (reason) {
@@ -76,6 +86,7 @@ export function ExportDialog({ onClose }: { onClose(): void }) {
               type="radio"
               name="format"
               checked={entry.format === format}
+              disabled={entry.format.startsWith("effects") && !hasEffects}
               onChange={() => {
                 setFormat(entry.format);
                 setJob(null);
@@ -90,9 +101,20 @@ export function ExportDialog({ onClose }: { onClose(): void }) {
       </fieldset>
       <div className="export-options">
         <label className="check-line">
-          <input type="checkbox" checked={onlySelected} onChange={(event) => setOnlySelected(event.target.checked)} />
+          <input
+            type="checkbox"
+            checked={onlySelected}
+            disabled={withEffects}
+            onChange={(event) => setOnlySelected(event.target.checked)}
+          />
           Only the chosen object
         </label>
+        {range !== null && (
+          <label className="check-line">
+            <input type="checkbox" checked={onlyRange} onChange={(event) => setOnlyRange(event.target.checked)} />
+            Only frames {range[0]} to {range[1]}
+          </label>
+        )}
       </div>
       {error !== null && (
         <p className="dialog-error" role="alert">

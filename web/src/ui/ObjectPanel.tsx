@@ -1,11 +1,17 @@
-import { useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { ObjectInfo } from "../core/protocol";
 import { IconButton, Menu } from "./controls";
 import { useSelect, useWorkbench } from "./hooks";
 import { Icon } from "./Icon";
 
+interface ObjectPanelProps {
+  readonly open: boolean;
+  /** What else the panel holds. */
+  readonly children: ReactNode;
+}
+
 /** All objects: choose, add, name, colour, hide, lock, merge, delete. */
-export function ObjectPanel({ open }: { readonly open: boolean }) {
+export function ObjectPanel({ open, children }: ObjectPanelProps) {
   const { editor } = useWorkbench();
   const objects = useSelect(editor.state, (state) => state.objects);
   const selected = useSelect(editor.state, (state) => state.selected);
@@ -26,6 +32,7 @@ export function ObjectPanel({ open }: { readonly open: boolean }) {
           ))}
         </ul>
       )}
+      {children}
     </aside>
   );
 }

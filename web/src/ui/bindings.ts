@@ -149,6 +149,12 @@ export function editorBindings(editor: Editor, stage: Stage | null, sheets: Shee
       label: "Masks on or off",
       run: () => settings.patch({ masks: !settings.get().masks }),
     },
+    {
+      keys: ["f"],
+      group: "Page",
+      label: "Effects on or off",
+      run: () => settings.patch({ effects: !settings.get().effects }),
+    },
     { keys: ["Mod+e"], group: "Page", label: "Export", run: sheets.exportMasks },
     { keys: ["?"], group: "Page", label: "This table", run: sheets.help },
   ];
