@@ -54,6 +54,13 @@ beforeEach(() => {
 });
 
 describe("seeking", () => {
+  it("loads the frame, then those ahead, then those behind, each in the order of the video", async () => {
+    const { player, log } = setUp({ bytes: 11 * 400 });
+    player.seek(42);
+    await settle();
+    expect(log.loaded.slice(0, 9)).toEqual([42, 43, 44, 45, 46, 38, 39, 40, 41]);
+  });
+
   it("shows exactly the frame asked for, clamped to the media", async () => {
     const { player, log } = setUp();
     player.seek(42);

@@ -11,6 +11,8 @@ from masklet.media.clip import Frame
 from masklet.store import Media
 
 _OPEN = 8
+_KEPT_BYTES = 64 * 2**20
+"""Of decoded frames, in every clip."""
 
 
 class Clips:
@@ -28,7 +30,7 @@ class Clips:
             if clip is not None:
                 self._clips.move_to_end(media.id)
                 return clip
-        clip = open_clip(media.path)
+        clip = Remembering(open_clip(media.path))
         found, expected = (len(clip), clip.width, clip.height), (media.frames, media.width, media.height)
         if found != expected:
             words = "{} frames of {}x{}"
@@ -88,3 +90,35 @@ class Borrowed(Clip):
     def _tell(self, index: int) -> None:
         if self._seen is not None:
             self._seen(index)
+
+
+class Remembering(Borrowed):
+    """A clip that keeps the frames that were read last. Page and model ask for the same frames and their neighbours:
+    a video that has to go back decodes everything from its last key frame on once more.
+
+    Parameters
+    ----------
+    clip
+        Whose frames these are.
+    most_bytes
+        Of frames; one is kept even where it is larger.
+    """
+
+    def __init__(self, clip: Clip, most_bytes: int = _KEPT_BYTES) -> None:
+        super().__init__(clip)
+        self._most = max(1, most_bytes // (clip.height * clip.width * 3))
+        self._frames: OrderedDict[int, Frame] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def _read(self, index: int) -> Frame:
+        with self._lock:
+            kept = self._frames.get(index)
+            if kept is not None:
+                self._frames.move_to_end(index)
+        if kept is None:
+            kept = super()._read(index)
+            with self._lock:
+                self._frames[index] = kept
+                while len(self._frames) > self._most:
+                    self._frames.popitem(last=False)
+        return kept.copy()

@@ -161,11 +161,13 @@ export class Player<P extends Picture> {
     const cursor = this.cursor.get();
     const ahead = this.#forwards ? 1 : -1;
     const wanted = [cursor];
-    for (let i = 1; wanted.length < this.#capacity && i < this.#options.frames; i++) {
-      for (const frame of i <= BEHIND ? [cursor + ahead * i, cursor - ahead * i] : [cursor + ahead * i]) {
-        if (frame >= 0 && frame < this.#options.frames) wanted.push(frame);
-      }
-    }
+    const add = (frame: number) => {
+      if (frame >= 0 && frame < this.#options.frames) wanted.push(frame);
+    };
+    // In the order of the video, as far as can be: to go back, the server has to decode from a key frame on again.
+    for (let i = 1; i <= BEHIND; i++) add(cursor + ahead * i);
+    for (let i = BEHIND; i >= 1; i--) add(cursor - ahead * i);
+    for (let i = BEHIND + 1; wanted.length < this.#capacity && i < this.#options.frames; i++) add(cursor + ahead * i);
     return wanted.slice(0, this.#capacity);
   }
 
