@@ -15,6 +15,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from masklet.server.logs import logging_to_stderr
 from masklet.server.settings import Access
@@ -272,3 +273,19 @@ def test_an_open_page_ends_with_its_login(serve_team, clips: Path, tmp_path: Pat
             store.close()
             with pytest.raises(ConnectionClosedError, match="4401"):
                 page.event("finished")
+
+
+def test_a_camera_ends_with_its_login(serve_team, tmp_path: Path) -> None:
+    with serve_team(tmp_path, access=Access(recheck_seconds=0.1)) as team:
+        ada = team.members["ada"]
+        address = f"{team.server.url.replace('http', 'ws')}/api/sources"
+        with pytest.raises(ConnectionClosedError, match="4401"), connect(address) as socket:
+            socket.recv(timeout=30)
+        with connect(address, origin=Origin(team.server.url), additional_headers=ada.headers) as socket:
+            socket.send(json.dumps({"type": "start", "name": "Camera", "width": 96, "height": 64}))
+            assert json.loads(socket.recv(timeout=60))["type"] == "started"
+            store = Store(f"sqlite:///{tmp_path / 'masklet.db'}")
+            store.accounts.remove_user("ada")
+            store.close()
+            with pytest.raises(ConnectionClosedError, match="4401"):
+                socket.recv(timeout=30)

@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from masklet import __version__
 from masklet.server import effects, errors, logins, past, projects, rest
 from masklet.server.assets import page_assets
-from masklet.server.doors import SIGNED_OUT, TOO_MANY, Door, Doorkeeper
+from masklet.server.doors import SIGNED_OUT, TOO_MANY, Door, Doorkeeper, TooOften
 from masklet.server.exports import Exports
 from masklet.server.library import Library
 from masklet.server.metrics import Metrics
@@ -132,7 +132,7 @@ def _add_live(app: FastAPI) -> None:
         if media is None:
             await socket.close(_NO_SUCH_MEDIA, _NOTHING_THERE)
             return
-        watching = asyncio.create_task(_watch(socket, media, parts))
+        watching = asyncio.create_task(_watch(socket, parts, media))
         try:
             async with parts.studio.visit(media) as bench:
                 await Page(socket, bench, parts.studio.worker, parts.metrics).run()
@@ -150,6 +150,7 @@ def _add_sources(app: FastAPI) -> None:
         """A camera or screen that is segmented while it runs."""
         parts: Services = socket.app.state.services
         await socket.accept()
+        watching = asyncio.create_task(_watch(socket, parts))
         try:
             await serve_source(socket, parts)
         except Crowded as error:
@@ -158,24 +159,32 @@ def _add_sources(app: FastAPI) -> None:
             code, reason = _UNREADABLE, str(error)
         else:
             return
+        finally:
+            watching.cancel()
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the page may be gone
             await socket.close(code, reason[:120])
 
 
-async def _watch(socket: WebSocket, media: Media, parts: Services) -> None:
-    """Ends the connection of a visitor whose login ends, or who may no longer see the media."""
+async def _watch(socket: WebSocket, parts: Services, media: Media | None = None) -> None:
+    """Ends the connection of a visitor whose login ends, or who may no longer see its media."""
     access = parts.settings.access
     if access is None:
         return
     keeper: Doorkeeper = socket.app.state.doorkeeper
     while True:
         await asyncio.sleep(access.recheck_seconds)
-        if await keeper.identify(socket) is None:
-            await socket.close(SIGNED_OUT, "log in again")
-        elif await asyncio.to_thread(find_media, parts.store, media.id) is None:
-            await socket.close(_NO_SUCH_MEDIA, _NOTHING_THERE)
+        try:
+            known = await keeper.identify(socket) is not None
+        except TooOften:  # others at this address try wrong tokens: asked again later
+            continue
+        if not known:
+            code, reason = SIGNED_OUT, "log in again"
+        elif media is not None and await asyncio.to_thread(find_media, parts.store, media.id) is None:
+            code, reason = _NO_SUCH_MEDIA, _NOTHING_THERE
         else:
             continue
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # the page may be gone
+            await socket.close(code, reason)
         return
 
 

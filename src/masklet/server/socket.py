@@ -148,10 +148,13 @@ class Page:
     async def _send(self) -> None:
         while True:
             message = await self._outbox.next()
-            if isinstance(message, str):
-                await self._socket.send_text(message)
-            else:
-                await self._socket.send_bytes(message)
+            try:
+                if isinstance(message, str):
+                    await self._socket.send_text(message)
+                else:
+                    await self._socket.send_bytes(message)
+            except RuntimeError:  # this side has closed the connection, because the visitor may no longer be there
+                raise WebSocketDisconnect from None
 
     async def _work(self) -> None:
         while True:
