@@ -26,7 +26,8 @@ function typeOf(schema) {
       return `readonly ${bracketed(typeOf(schema.items))}[]`;
     case "object":
       if (schema.properties !== undefined) return `{ ${fieldsOf(schema).join("; ")} }`;
-      return `Readonly<Record<string, ${typeOf(asSchema(schema.additionalProperties))}>>`;
+      if (schema.additionalProperties === true) return "object";
+      return `Readonly<Record<string, ${typeOf(schema.additionalProperties)}>>`;
     case "integer":
     case "number":
       return "number";
@@ -39,7 +40,6 @@ function typeOf(schema) {
   }
 }
 
-const asSchema = (value) => (typeof value === "object" ? value : {});
 const bracketed = (type) => (type.includes(" ") ? `(${type})` : type);
 
 /** In answers every field is there; in requests those with a default may be left out. */

@@ -3,6 +3,7 @@ import { App } from "./ui/App";
 import "./styles/base.css";
 import "./styles/controls.css";
 import "./styles/gallery.css";
+import "./styles/source.css";
 import "./styles/editor.css";
 import "./styles/effects.css";
 import "./styles/timeline.css";

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ApiError } from "../src/core/api";
-import { Upload, type UploadApi } from "../src/core/upload";
+import type { MediaItem } from "../src/core/protocol";
+import { fileSource, Upload, type UploadApi } from "../src/core/upload";
 import { MEDIA } from "./fakes";
 
 const MIB = 2 ** 20;
@@ -15,7 +16,7 @@ function fakeServer(fail: (call: string, offset: number) => ApiError | null = ()
     const error = fail(call, offset);
     if (error !== null) throw error;
   };
-  const api: UploadApi = {
+  const api: UploadApi<MediaItem> = {
     begin: async () => {
       check("begin");
       held = 0;
@@ -51,12 +52,12 @@ afterEach(() => {
 describe("an upload", () => {
   it("sends the file in pieces, and gives the media", async () => {
     const { api, calls } = fakeServer();
-    const upload = new Upload(file(), api);
+    const upload = new Upload(fileSource(file()), api);
     const sent: number[] = [];
     upload.progress.subscribe(() => sent.push(upload.progress.get().sent));
     expect(await upload.run()).toBe(MEDIA);
     expect(calls).toEqual(["begin", "put", "put", "put", "finish"]);
-    expect([...new Set(sent)]).toEqual([2 * MIB, 4 * MIB, 5 * MIB]);
+    expect([...new Set(sent)]).toEqual([0, 2 * MIB, 4 * MIB, 5 * MIB]);
     expect(upload.progress.get().state).toBe("done");
   });
 
@@ -65,7 +66,7 @@ describe("an upload", () => {
     const { api, calls } = fakeServer((call, offset) =>
       call === "put" && offset === 2 * MIB && away-- > 0 ? new ApiError(0, "no answer") : null,
     );
-    const done = new Upload(file(), api).run();
+    const done = new Upload(fileSource(file()), api).run();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(await done).toBe(MEDIA);
     expect(calls).toEqual(["begin", "put", "put", "offset", "put", "offset", "put", "put", "finish"]);
@@ -76,29 +77,29 @@ describe("an upload", () => {
     const { api, calls } = fakeServer((call, offset) =>
       isAway && call === "put" && offset > 0 ? new ApiError(0, "no answer") : null,
     );
-    void new Upload(file(), api).run();
+    void new Upload(fileSource(file()), api).run();
     await vi.advanceTimersByTimeAsync(100);
     // The page that sent it is gone.
     vi.clearAllTimers();
     isAway = false;
     calls.length = 0;
-    expect(await new Upload(file(), api).run()).toBe(MEDIA);
+    expect(await new Upload(fileSource(file()), api).run()).toBe(MEDIA);
     expect(calls).toEqual(["offset", "put", "put", "finish"]);
     calls.length = 0;
-    await new Upload(new File([new Uint8Array(5 * MIB)], "other.mp4"), api).run();
+    await new Upload(fileSource(new File([new Uint8Array(5 * MIB)], "other.mp4")), api).run();
     expect(calls[0]).toBe("begin");
   });
 
   it("begins anew where the server has forgotten it", async () => {
     localStorage.setItem("masklet.uploads", JSON.stringify({ [`clip.mp4:${5 * MIB}:7`]: "gone" }));
     const { api, calls } = fakeServer((call) => (call === "offset" ? new ApiError(404, "no such upload") : null));
-    expect(await new Upload(file(), api).run()).toBe(MEDIA);
+    expect(await new Upload(fileSource(file()), api).run()).toBe(MEDIA);
     expect(calls.slice(0, 2)).toEqual(["offset", "begin"]);
   });
 
   it("ends with the server's reason where it is refused", async () => {
     const { api } = fakeServer((call) => (call === "finish" ? new ApiError(415, "this is no video") : null));
-    const upload = new Upload(file(), api);
+    const upload = new Upload(fileSource(file()), api);
     expect(await upload.run()).toBeNull();
     expect(upload.progress.get()).toMatchObject({ state: "failed", error: "this is no video" });
     expect(localStorage.getItem("masklet.uploads")).toBe("{}");
@@ -106,7 +107,7 @@ describe("an upload", () => {
 
   it("can be cancelled while it waits", async () => {
     const { api } = fakeServer(() => new ApiError(503, "starting"));
-    const upload = new Upload(file(), api);
+    const upload = new Upload(fileSource(file()), api);
     const done = upload.run();
     await vi.advanceTimersByTimeAsync(10);
     upload.cancel();

@@ -1,7 +1,8 @@
 /** What an editor knows and what its user has set, as plain values. */
-import type { Job, Lane, MaskMessage, MediaItem, ObjectInfo, Span } from "./protocol";
+import type { Job, Lane, MaskMessage, ObjectInfo, Span } from "./protocol";
 import type { Connection } from "./socket";
 import type { Tool } from "./tools";
+import type { Size } from "./view";
 
 /** The masks that a single click may mean, best first. */
 export interface Candidates {
@@ -61,7 +62,7 @@ export function emptyState(): EditorState {
 }
 
 /** With a brush that suits the picture. */
-export function firstSettings(media: MediaItem): Settings {
+export function firstSettings(media: Size): Settings {
   return {
     tool: "click",
     value: 1,

@@ -12,7 +12,7 @@ const PREVIEW_FILL = 0.25;
  */
 export function looksAt(
   frame: number,
-  { objects, selected, candidates }: EditorState,
+  { objects, selected, candidates }: Pick<EditorState, "objects" | "selected" | "candidates">,
   { opacity, outlines, masks }: Settings,
   maskOf: (object: number) => Mask | null,
   preview: Mask | null,

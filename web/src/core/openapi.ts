@@ -14,7 +14,7 @@ export interface Allowed {
 }
 
 export interface Effects {
-  readonly effects: readonly Readonly<Record<string, unknown>>[];
+  readonly effects: readonly object[];
 }
 
 export interface Entry {
@@ -24,7 +24,7 @@ export interface Entry {
 }
 
 export interface ExportBegin {
-  readonly effects?: readonly Readonly<Record<string, unknown>>[];
+  readonly effects?: readonly object[];
   readonly format:
     | "masklet"
     | "sav"
@@ -140,7 +140,7 @@ export interface PastObject {
 export interface PastPrompt {
   readonly frame: number;
   readonly object: number;
-  readonly prompt: Readonly<Record<string, unknown>>;
+  readonly prompt: object;
 }
 
 export interface PastState {
@@ -170,7 +170,7 @@ export interface RevisionItem {
   readonly id: number;
   readonly kind: string;
   readonly parent: number | null;
-  readonly payload: Readonly<Record<string, unknown>>;
+  readonly payload: object;
 }
 
 export interface RootItem {

@@ -140,10 +140,10 @@ export function readMask(buffer: ArrayBuffer): MaskMessage {
 }
 
 /** Read a text message. Throws SyntaxError where it is no JSON object with a type. */
-export function readMessage(text: string): ServerMessage {
+export function readMessage<M extends { type: string } = ServerMessage>(text: string): M {
   const message: unknown = JSON.parse(text);
   if (typeof message !== "object" || message === null || !("type" in message) || typeof message.type !== "string") {
     throw new SyntaxError("a message is a JSON object with a type");
   }
-  return message as ServerMessage;
+  return message as M;
 }

@@ -199,13 +199,13 @@ export class UploadQueue {
   }
 
   /** Each file becomes a media item, and each folder of pictures. */
-  add({ files, folders }: Dropped): void {
+  readonly add = ({ files, folders }: Dropped): void => {
     const sources = [...files.map(fileSource), ...folders.map((folder) => archiveSource(folder.name, folder.pictures))];
     const added = sources.map((source) => new Upload(source, AS_MEDIA));
     this.list.set([...this.list.get(), ...added]);
     this.#waiting.push(...added);
     this.#next();
-  }
+  };
 
   /** Take an upload off the list; one that runs is cancelled. */
   remove(upload: Upload): void {

@@ -7,7 +7,8 @@ import { EditorPage } from "./EditorPage";
 import { Gallery } from "./Gallery";
 import { NoticesContext, useStore } from "./hooks";
 import { LoginPage } from "./LoginPage";
-import { readRoute } from "./route";
+import { readRoute, SOURCE_HASH } from "./route";
+import { SourcePage } from "./SourcePage";
 import { Toasts } from "./Toasts";
 
 function subscribeToAddress(listener: () => void): () => void {
@@ -25,7 +26,13 @@ export function App() {
   if (!useStore(signedIn)) return <LoginPage />;
   return (
     <NoticesContext value={notices}>
-      {media === null ? <Gallery uploads={uploads} uploaded={uploaded} /> : <EditorPage key={media} id={media} />}
+      {address === SOURCE_HASH ? (
+        <SourcePage />
+      ) : media === null ? (
+        <Gallery uploads={uploads} uploaded={uploaded} />
+      ) : (
+        <EditorPage key={media} id={media} />
+      )}
       <Toasts />
     </NoticesContext>
   );

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { deleteMedia, getInfo, type Info, listMedia, logOut } from "../core/api";
+import { readDrop, readPicked } from "../core/dropped";
 import type { MediaItem } from "../core/protocol";
 import { signedIn } from "../core/session";
 import type { Store } from "../core/state";
@@ -9,9 +10,10 @@ import { FilesDialog } from "./FilesDialog";
 import { useNotices, useStore } from "./hooks";
 import { Icon, Logo } from "./Icon";
 import { MediaCard } from "./MediaCard";
-import { mediaHash } from "./route";
+import { mediaHash, SOURCE_HASH } from "./route";
 import { ThemeButton } from "./ThemeButton";
 import { UploadList } from "./UploadList";
+import { useFileDrop } from "./useFileDrop";
 
 interface GalleryProps {
   readonly uploads: UploadQueue;
@@ -27,8 +29,8 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
   const [failed, setFailed] = useState<string | null>(null);
   const [browsing, setBrowsing] = useState(false);
   const [doomed, setDoomed] = useState<MediaItem | null>(null);
-  const [dropping, setDropping] = useState(false);
   const picker = useRef<HTMLInputElement>(null);
+  const folderPicker = useRef<HTMLInputElement>(null);
   const count = useStore(uploaded);
 
   const refresh = useCallback(async () => {
@@ -52,29 +54,11 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
     return () => removeEventListener("focus", refresh);
   }, [refresh, count]);
 
-  useEffect(() => {
-    // The depth counts elements entered and left: only the last one left ends the drag.
-    let depth = 0;
-    const carriesFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") ?? false;
-    const enter = (event: DragEvent) => {
-      if (carriesFiles(event)) setDropping(++depth > 0);
-    };
-    const leave = (event: DragEvent) => {
-      if (carriesFiles(event)) setDropping(--depth > 0);
-    };
-    const over = (event: DragEvent) => event.preventDefault();
-    const drop = (event: DragEvent) => {
-      event.preventDefault();
-      depth = 0;
-      setDropping(false);
-      uploads.add(event.dataTransfer?.files ?? []);
-    };
-    const handlers = { dragenter: enter, dragleave: leave, dragover: over, drop } as const;
-    for (const [type, handler] of Object.entries(handlers)) addEventListener(type, handler as EventListener);
-    return () => {
-      for (const [type, handler] of Object.entries(handlers)) removeEventListener(type, handler as EventListener);
-    };
-  }, [uploads]);
+  const take = useCallback(
+    (transfer: DataTransfer) => void readDrop(transfer).then(uploads.add, notices.error),
+    [uploads, notices],
+  );
+  const dropping = useFileDrop(take);
 
   const remove = async (item: MediaItem) => {
     setDoomed(null);
@@ -118,6 +102,16 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
           {hasRoots && (
             <IconButton icon="folder" label="Open a file" text="Open a file" onClick={() => setBrowsing(true)} />
           )}
+          <a className="button" href={SOURCE_HASH} title="Camera or screen">
+            <Icon name="camera" />
+            <span className="button-text">Camera or screen</span>
+          </a>
+          <IconButton
+            icon="layers"
+            label="Upload a folder of images"
+            text="Folder"
+            onClick={() => folderPicker.current?.click()}
+          />
           <IconButton
             icon="upload"
             label="Upload videos or images"
@@ -134,7 +128,23 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
             tabIndex={-1}
             aria-label="Videos or images to upload"
             onChange={(event) => {
-              uploads.add(event.target.files ?? []);
+              uploads.add(readPicked(event.target.files ?? []));
+              event.target.value = "";
+            }}
+          />
+          <input
+            ref={folderPicker}
+            type="file"
+            webkitdirectory=""
+            className="unseen"
+            tabIndex={-1}
+            aria-label="Folder to upload"
+            onChange={(event) => {
+              const picked = readPicked(event.target.files ?? []);
+              if (picked.files.length + picked.folders.length === 0) {
+                notices.add("error", "There are no videos or images in this folder");
+              }
+              uploads.add(picked);
               event.target.value = "";
             }}
           />
@@ -163,7 +173,7 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
             <li className="card drop-card">
               <button type="button" className="drop-target" onClick={() => picker.current?.click()}>
                 <Icon name="upload" size={22} />
-                Drop files anywhere, or choose them
+                Drop files or folders anywhere, or choose files
               </button>
             </li>
           </ul>

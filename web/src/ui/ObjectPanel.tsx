@@ -8,10 +8,11 @@ interface ObjectPanelProps {
   readonly open: boolean;
   /** What else the panel holds. */
   readonly children: ReactNode;
+  onImport(): void;
 }
 
 /** All objects: choose, add, name, colour, hide, lock, merge, delete. */
-export function ObjectPanel({ open, children }: ObjectPanelProps) {
+export function ObjectPanel({ open, onImport, children }: ObjectPanelProps) {
   const { editor } = useWorkbench();
   const objects = useSelect(editor.state, (state) => state.objects);
   const selected = useSelect(editor.state, (state) => state.selected);
@@ -21,6 +22,7 @@ export function ObjectPanel({ open, children }: ObjectPanelProps) {
         <h2>Objects</h2>
         {objects.length > 0 && <span className="count">{objects.length}</span>}
         <span className="spacer" />
+        <IconButton icon="import" label="Import masks" keys="Mod+i" onClick={onImport} />
         <IconButton icon="add" label="New object" keys="n" text="New" onClick={() => void editor.objects.add()} />
       </div>
       {objects.length === 0 ? (

@@ -19,6 +19,7 @@ export function UploadList({ uploads }: { readonly uploads: UploadQueue }) {
 function UploadRow({ upload, onRemove }: { readonly upload: Upload; onRemove(): void }) {
   const { name, size, sent, state, error } = useStore(upload.progress);
   const words = {
+    packing: "Reading the files",
     sending: `${formatBytes(sent)} of ${formatBytes(size)}`,
     waiting: "The server does not answer; it goes on by itself",
     reading: "Reading the file",
@@ -31,7 +32,7 @@ function UploadRow({ upload, onRemove }: { readonly upload: Upload; onRemove(): 
       <span className="upload-name">{name}</span>
       <span className="upload-state">{words}</span>
       <IconButton icon="close" label={state === "failed" ? `Dismiss ${name}` : `Cancel ${name}`} onClick={onRemove} />
-      {state === "reading" ? (
+      {state === "reading" || state === "packing" ? (
         <progress aria-label={name} />
       ) : (
         <progress aria-label={name} value={sent} max={Math.max(1, size)} />

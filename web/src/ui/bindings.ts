@@ -7,6 +7,7 @@ import type { Tool } from "../core/tools";
 interface Sheets {
   help(): void;
   exportMasks(): void;
+  importMasks(): void;
 }
 
 /** Screen pixels that an arrow key moves the keyboard's pointer; with Shift for exact work. */
@@ -156,6 +157,7 @@ export function editorBindings(editor: Editor, stage: Stage | null, sheets: Shee
       run: () => settings.patch({ effects: !settings.get().effects }),
     },
     { keys: ["Mod+e"], group: "Page", label: "Export", run: sheets.exportMasks },
+    { keys: ["Mod+i"], group: "Page", label: "Import masks", run: () => sheets.importMasks() },
     { keys: ["?"], group: "Page", label: "This table", run: sheets.help },
   ];
 }

@@ -1,9 +1,12 @@
-/** The page's place, in the hash of its address: `#/media/ID?frame=N`, or nothing for the gallery. */
+/** The page's place, in the hash of its address: `#/media/ID?frame=N`, `#/source`, or nothing for the gallery. */
 
 export interface Route {
   readonly media: string | null;
   readonly frame: number;
 }
+
+/** Where a camera or screen is segmented while it runs. */
+export const SOURCE_HASH = "#/source";
 
 export function readRoute(hash: string): Route {
   const match = /^#\/media\/([^/?]+)(?:\?frame=(\d+))?$/.exec(hash);
