@@ -144,6 +144,8 @@ def test_what_cannot_be_served_to_a_team_is_one_line(cli: Cli, ran: list[Any], t
         (("--origin", "https://masks.example.org/page"), "expected an address such as"),
         (("--origin", "https://a:b"), "expected an address such as"),
         (("--host", "no.such.host.invalid"), "no address"),
+        (("--proxy", "proxy.example.org"), "address or network of a proxy"),
+        (("--workers", 0), "workers"),
         (("--port", 70000), "port"),
         (("--model", "nothing"), "nothing"),
         (("--database", "nonsense"), "URL of a database"),

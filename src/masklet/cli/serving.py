@@ -83,6 +83,7 @@ def serve(
 def serve_team(team: Team, model: ModelChoice) -> int:
     """Serve people who log in, until Ctrl-C. Returns the exit code. Raises as `serve`."""
     named = tuple(checked_origin(origin) for origin in team.origins)
+    proxies = Proxies(team.proxies)
     folder = make_folder(team.data).resolve()
     info, load_sessions = sessions_of(model)
     with logging_to_stderr(), bind(team.port, team.host) as bound:
@@ -113,7 +114,7 @@ def serve_team(team: Team, model: ModelChoice) -> int:
                 store.close()
                 _say_where(origins[0])
                 order = WorkerOrder(settings=settings, database=team.database, model=model, count=team.workers)
-                run_workers(bound, order, Proxies(team.proxies))
+                run_workers(bound, order, proxies)
     return 0
 
 

@@ -40,7 +40,10 @@ class Proxies:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._networks = [ipaddress.ip_network(name, strict=False) for name in names]
+        try:
+            self._networks = [ipaddress.ip_network(name, strict=False) for name in names]
+        except ValueError as error:
+            raise ValueError(f"expected the address or network of a proxy: {error}") from None
 
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
         """Where a request comes from: the last address on its way that is no proxy's.
