@@ -59,6 +59,7 @@ export class LiveSource implements StageScene, SourceListener {
   /** The clock of the recording stands while it is paused. */
   #elapsed = 0;
   #since = 0;
+  #lastTime = -1;
 
   constructor(
     name: string,
@@ -257,11 +258,17 @@ export class LiveSource implements StageScene, SourceListener {
         }
         const number = this.#number++;
         this.#underWay.set(number, picture);
-        await this.#socket.sendFrame(number, (this.#elapsed + this.#now() - this.#since) / 1000, jpeg);
+        await this.#socket.sendFrame(number, this.#nextTime(), jpeg);
       }
     } finally {
       this.#grabbing = false;
     }
+  }
+
+  /** Seconds of the recording; a millisecond on at least, as the server asks. */
+  #nextTime(): number {
+    this.#lastTime = Math.max(this.#lastTime + 1, Math.round(this.#elapsed + this.#now() - this.#since));
+    return this.#lastTime / 1000;
   }
 
   /** Frames a second over the last two seconds. */

@@ -110,13 +110,17 @@ export class SourceSocket {
     const message = readMessage<SourceMessage>(data);
     switch (message.type) {
       case "started":
-        return this.#listener.started();
+        this.#listener.started();
+        return;
       case "frame":
-        return this.#listener.done(message);
+        this.#listener.done(message);
+        return;
       case "skipped":
-        return this.#listener.skipped(message.number);
+        this.#listener.skipped(message.number);
+        return;
       case "objects":
-        return this.#listener.objects(message.objects);
+        this.#listener.objects(message.objects);
+        return;
       case "done":
         this.#take(message.request)?.resolve(message.object);
         return;
@@ -125,7 +129,8 @@ export class SourceSocket {
         else this.#take(message.request)?.reject(new CommandRefused(message.message));
         return;
       case "ended":
-        return this.#end(message.media, message.reason);
+        this.#end(message.media, message.reason);
+        return;
     }
   }
 
