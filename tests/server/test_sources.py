@@ -255,6 +255,21 @@ def test_a_killed_server_s_recording_is_kept_when_the_next_one_begins(serve, tmp
         assert [path.suffix for path in (tmp_path / "recordings").iterdir()] == [".mkv"]
 
 
+def test_what_comes_after_the_end_of_a_recording_is_refused(tmp_path: Path) -> None:
+    """The worker may still be busy with a picture when the connection ends."""
+    store = Store("sqlite://")
+    about = About(name="Late", width=WIDTH, height=HEIGHT, project_id="local", author="tester", user=None)
+    recording = Recordings(store, tmp_path, Limits()).begin("abc", about)
+    recording.add(jpeg(0), 0.0, {})
+    recording.close()
+    recording.close()
+    with pytest.raises(ValueError, match="is over"):
+        recording.add(jpeg(1), 0.1, {})
+    with pytest.raises(ValueError, match="is over"):
+        recording.note_object(ObjectRecord(object=1, name="Thing", colour="#112233"))
+    store.close()
+
+
 # -- attacks ----------------------------------------------------------------------------------------------------------
 
 

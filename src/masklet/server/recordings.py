@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -66,6 +67,9 @@ class Recording:
         self.bytes = 0
         self.seconds = 0.0
         self._base = base
+        # A connection may end while the worker still adds a picture: a closed container must not be written to.
+        self._lock = threading.Lock()
+        self._closed = False
         self._journal: TextIO = base.with_suffix(_JOURNAL).open("x", encoding="utf-8")
         self._note(about=asdict(about))
         # Small clusters, written at once: what a killed server leaves can be read up to the last of them.
@@ -78,7 +82,13 @@ class Recording:
         self._stream = stream
 
     def add(self, jpeg: bytes, seconds: float, masks: Mapping[int, FrameMask]) -> None:
-        """Adds the next picture with its masks by object. Raises ValueError where its time is not after the last."""
+        """Adds the next picture with its masks by object. Raises ValueError where its time is not after the last, or
+        the recording was closed."""
+        with self._lock:
+            self._check_open()
+            self._add(jpeg, seconds, masks)
+
+    def _add(self, jpeg: bytes, seconds: float, masks: Mapping[int, FrameMask]) -> None:
         time = round(seconds / _CLOCK)
         if self.frames and seconds - self.seconds < float(_CLOCK):
             raise ValueError(f"times ascend by a millisecond at least, got {seconds} s after {self.seconds} s")
@@ -98,25 +108,38 @@ class Recording:
         self.bytes += len(jpeg)
 
     def note_object(self, record: ObjectRecord) -> None:
-        """An object came, or went (not `present`)."""
-        self._note(object=asdict(record))
+        """An object came, or went (not `present`). Raises ValueError where the recording was closed."""
+        with self._lock:
+            self._check_open()
+            self._note(object=asdict(record))
 
     def note_prompt(self, number: int, prompt: Mapping[str, Any], mask: FrameMask) -> None:
-        """An object's whole prompt on an earlier picture, and the mask that it led to."""
-        self._note_mask(number, mask)
-        self._note(prompt={"object": number, "frame": mask.frame, "prompt": prompt})
+        """An object's whole prompt on an earlier picture, and the mask that it led to. Raises ValueError where the
+        recording was closed."""
+        with self._lock:
+            self._check_open()
+            self._note_mask(number, mask)
+            self._note(prompt={"object": number, "frame": mask.frame, "prompt": prompt})
 
     def close(self) -> None:
-        """Ends writing; the files stay."""
-        with suppress(FFmpegError):  # what is there is read up to where it is whole
-            self._container.close()
-        self._journal.close()
+        """Ends writing; the files stay. Closing twice is harmless."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            with suppress(FFmpegError):  # what is there is read up to where it is whole
+                self._container.close()
+            self._journal.close()
 
     def discard(self) -> None:
         """Ends writing and removes the files."""
         self.close()
         for suffix in (_PICTURES, _JOURNAL):
             self._base.with_suffix(suffix).unlink(missing_ok=True)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("the recording is over")
 
     def _note_mask(self, number: int, mask: FrameMask) -> None:
         fields = {field: getattr(mask, field) for field in ("frame", "score", "iou", "visible", "prompted")}
