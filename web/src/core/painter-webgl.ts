@@ -40,6 +40,7 @@ uniform vec4 box;
 uniform vec3 tint;
 uniform float fill;
 uniform float line;
+uniform float level;
 uniform float dash;
 in vec2 at;
 out vec4 colour;
@@ -48,14 +49,17 @@ const vec2 AROUND[8] = vec2[8](
   vec2(0.7071, 0.7071), vec2(-0.7071, 0.7071), vec2(-0.7071, -0.7071), vec2(0.7071, -0.7071)
 );
 // The texture holds columns as rows: both axes swapped.
-float inside(vec2 p) { return texture(mask, ((p - box.xy) / (box.zw - box.xy)).yx).r; }
+vec2 place(vec2 p) { return ((p - box.xy) / (box.zw - box.xy)).yx; }
+float inside(vec2 p) { return textureLod(mask, place(p), 0.0).r; }
+// Whether all is foreground as far as the line is wide, told by one look at the shrunk mask.
+bool isDeep() { return level >= 0.0 && textureLod(mask, place(at), level).r > 0.999; }
 void main() {
   float here = inside(at);
   float soft = max(fwidth(here), 0.001);
   float area = smoothstep(0.5 - soft, 0.5 + soft, here);
   if (area <= 0.0) discard;
   float stroke = 0.0;
-  if (line > 0.0 && (dash <= 0.0 || mod(gl_FragCoord.x + gl_FragCoord.y, dash * 2.0) <= dash)) {
+  if (line > 0.0 && !isDeep() && (dash <= 0.0 || mod(gl_FragCoord.x + gl_FragCoord.y, dash * 2.0) <= dash)) {
     float edge = here;
     for (int i = 0; i < 8; i++) edge = min(edge, inside(at + line * AROUND[i]));
     stroke = edge < 0.5 ? 1.0 : 0.0;
@@ -67,6 +71,8 @@ void main() {
 /** Above this zoom the pixels of picture and masks show as squares. */
 const SQUARE_PIXELS_FROM = 3;
 const DASH_CSS_PIXELS = 5;
+/** Masks are also held shrunk 2, 4, .. 2^LEVELS times; their textures' sides are multiples of that. */
+const LEVELS = 4;
 
 interface MaskTexture {
   readonly texture: WebGLTexture;
@@ -82,7 +88,7 @@ const GROUND_CSS_PIXELS = 8;
 export class WebGlPainter implements Painter {
   readonly #gl: WebGL2RenderingContext;
   readonly #pictureProgram: Program<"box" | "view" | "stage" | "square">;
-  readonly #maskProgram: Program<"box" | "view" | "stage" | "tint" | "fill" | "line" | "dash">;
+  readonly #maskProgram: Program<"box" | "view" | "stage" | "tint" | "fill" | "line" | "level" | "dash">;
   readonly #picture: WebGLTexture;
   readonly #masks = new Map<Mask, MaskTexture | null>();
   readonly #pipeline: EffectPipeline;
@@ -96,7 +102,7 @@ export class WebGlPainter implements Painter {
   constructor(gl: WebGL2RenderingContext) {
     this.#gl = gl;
     this.#pictureProgram = makeProgram(gl, VERTEX, PICTURE_FRAGMENT, [...PLACE, "square"]);
-    this.#maskProgram = makeProgram(gl, VERTEX, MASK_FRAGMENT, [...PLACE, "tint", "fill", "line", "dash"]);
+    this.#maskProgram = makeProgram(gl, VERTEX, MASK_FRAGMENT, [...PLACE, "tint", "fill", "line", "level", "dash"]);
     const assets = new EffectAssets(() => {
       this.#drawnEffects = null;
       this.onReady();
@@ -130,7 +136,7 @@ export class WebGlPainter implements Painter {
     gl.uniform1f(this.#pictureProgram.uniforms.square, GROUND_CSS_PIXELS * scene.density);
     this.#place(this.#pictureProgram.uniforms, scene, 0, 0, scene.picture.width, scene.picture.height);
     gl.bindTexture(gl.TEXTURE_2D, shown);
-    this.#drawBox(filter);
+    this.#drawBox(gl.LINEAR, filter);
     gl.useProgram(this.#maskProgram.program);
     for (const look of scene.masks) this.#drawMask(look, scene, filter);
     this.#forgetUnused();
@@ -167,10 +173,12 @@ export class WebGlPainter implements Painter {
     this.#place(uniforms, scene, x0, y0, x1, y1);
     gl.uniform3f(uniforms.tint, look.colour[0] / 255, look.colour[1] / 255, look.colour[2] / 255);
     gl.uniform1f(uniforms.fill, look.fill);
-    gl.uniform1f(uniforms.line, look.line / scene.view.scale);
+    const line = look.line / scene.view.scale;
+    gl.uniform1f(uniforms.line, line);
+    gl.uniform1f(uniforms.level, levelOf(line));
     gl.uniform1f(uniforms.dash, look.dashed ? DASH_CSS_PIXELS * scene.density : 0);
     gl.bindTexture(gl.TEXTURE_2D, held.texture);
-    this.#drawBox(filter);
+    this.#drawBox(gl.LINEAR_MIPMAP_NEAREST, filter);
   }
 
   #place(uniforms: Place, scene: Scene, ...box: [number, number, number, number]): void {
@@ -180,10 +188,10 @@ export class WebGlPainter implements Painter {
     gl.uniform2f(uniforms.stage, scene.stage.width, scene.stage.height);
   }
 
-  #drawBox(filter: number): void {
+  #drawBox(shrunk: number, magnified: number): void {
     const gl = this.#gl;
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.LINEAR);
-    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, filter);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, shrunk);
+    gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, magnified);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
 
@@ -193,7 +201,8 @@ export class WebGlPainter implements Painter {
       if (known !== null) known.used = this.#draws;
       return known;
     }
-    const box = padded(mask);
+    const bounds = padded(mask);
+    const box = bounds === null ? null : wholeBlocks(bounds);
     const made = box === null ? null : { texture: this.#upload(mask, box), box, used: this.#draws };
     this.#masks.set(mask, made);
     return made;
@@ -205,6 +214,7 @@ export class WebGlPainter implements Painter {
     const [rows, columns] = [box.x1 - box.x0, box.y1 - box.y0];
     gl.bindTexture(gl.TEXTURE_2D, texture);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.R8, columns, rows, 0, gl.RED, gl.UNSIGNED_BYTE, crop(mask, box));
+    gl.generateMipmap(gl.TEXTURE_2D);
     clampEdges(gl);
     return texture;
   }
@@ -216,4 +226,16 @@ export class WebGlPainter implements Painter {
       this.#masks.delete(mask);
     }
   }
+}
+
+/** Bounds whose sides are multiples of 2^LEVELS, larger by background. */
+function wholeBlocks({ x0, y0, x1, y1 }: Bounds): Bounds {
+  const whole = (length: number) => Math.ceil(length / 2 ** LEVELS) * 2 ** LEVELS;
+  return { x0, y0, x1: x0 + whole(x1 - x0), y1: y0 + whole(y1 - y0) };
+}
+
+/** The level at which one look sees at least `line` pixels of the mask to every side; -1 where none is coarse enough. */
+function levelOf(line: number): number {
+  const level = Math.max(1, Math.ceil(Math.log2(2 * line)));
+  return level <= LEVELS ? level : -1;
 }
