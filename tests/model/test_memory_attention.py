@@ -10,7 +10,7 @@ from torch import Tensor
 
 from masklet.model import memory_attention
 from masklet.model.configs import NANO
-from masklet.model.memory_attention import MemoryAttention, MemoryCrossAttention, RotaryLinear
+from masklet.model.memory_attention import MemoryAttention, MemoryCrossAttention, RotaryLinear, Tables
 from masklet.model.memory_tokens import MemoryTokens
 from masklet.model.positions import rotary_table
 
@@ -74,7 +74,7 @@ def test_values_may_be_projected_after_attention():
     q = layer.q_proj.rotated(x, table)
     k = torch.cat((layer.k_proj.rotated(keys[:, :8], table), layer.k_proj(keys[:, 8:])), dim=1)
     expected = x + layer.out_proj(F.scaled_dot_product_attention(q, k, layer.v_proj(memory.values)))
-    torch.testing.assert_close(layer(x, keys, memory, table, x), expected)
+    torch.testing.assert_close(layer(x, keys, memory, Tables(table, table), x), expected)
 
 
 @pytest.mark.parametrize("gradients", [False, True])

@@ -23,23 +23,24 @@ def made() -> MemoryReadout:
     return MemoryReadout(CONFIG, CONFIG.readout)
 
 
-def centres() -> torch.Tensor:
-    axis = (torch.arange(GRID) + 0.5) / GRID
+def centres(side: int = GRID) -> torch.Tensor:
+    axis = (torch.arange(side) + 0.5) / side
     return torch.cartesian_prod(axis, axis)
 
 
+@pytest.mark.parametrize("pool", [1, 2])
 @torch.no_grad()
-def test_the_fused_look_is_the_softmax_that_it_stands_for():
+def test_the_fused_look_is_the_softmax_that_it_stands_for(pool: int):
     readout = made()
     times = torch.tensor([[3, 0, 1], [3, 0, 2]])
-    keys, values, queries = torch.randn(2, 3 * CELLS, KEYS), torch.randn(2, 3 * CELLS, 32), torch.randn(1, CELLS, KEYS)
-    found = readout._look(queries, keys, values, times, (GRID, GRID))
-    place = centres()
-    apart = torch.cdist(place, place.repeat(3, 1)).square()
+    cells = CELLS // pool**2
+    keys, values, queries = torch.randn(2, 3 * cells, KEYS), torch.randn(2, 3 * cells, 32), torch.randn(1, CELLS, KEYS)
+    found = readout._look(queries, keys, values, times, (GRID, GRID), pool)
+    apart = torch.cdist(centres(), centres(GRID // pool).repeat(3, 1)).square()
     for one, row in enumerate(times):
         unlike = torch.cdist(queries[0], keys[one]).square()
         for head in range(2):
-            codes = row.repeat_interleave(CELLS)
+            codes = row.repeat_interleave(cells)
             weights = readout.trust[head, codes] - readout.sharpness[head].exp() * unlike
             weights = (weights - readout.locality[head].exp()[codes] * apart).softmax(dim=-1)
             torch.testing.assert_close(found[one, head], weights @ values[one], atol=1e-5, rtol=1e-4)

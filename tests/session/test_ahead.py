@@ -45,8 +45,11 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return seen
 
 
-def running() -> int:
-    return sum(thread.name == "masklet-lookahead" for thread in threading.enumerate())
+def all_end(threads: set[threading.Thread]) -> bool:
+    """Whether these threads, of which there have to be some, come to their end."""
+    for thread in threads:
+        thread.join(10)
+    return bool(threads) and not any(thread.is_alive() for thread in threads)
 
 
 def test_a_frame_is_normalised_as_before() -> None:
@@ -85,12 +88,12 @@ def test_a_frame_is_made_ready_once_and_no_further_than_two_ahead(
 def test_leaving_the_loop_ends_the_thread(model: Sam2, frames: np.ndarray) -> None:
     session = VideoSession(model, frames)
     session.prompt(0, 1, **SQUARE)
-    before = running()
+    before = set(threading.enumerate())
     results = session.propagate()
     next(results)
-    assert running() > before
+    started = set(threading.enumerate()) - before
     results.close()  # type: ignore[attr-defined]  # what leaving a for loop does
-    assert running() == before
+    assert all_end(started)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -99,17 +102,18 @@ def test_an_error_while_tracking_ends_the_thread(
 ) -> None:
     session = VideoSession(model, frames)
     session.prompt(0, 1, **SQUARE)
-    before = running()
+    before = set(threading.enumerate())
 
     def stopped(*_: object, **__: object) -> None:
         raise error
 
     results = session.propagate()
     next(results)
+    started = set(threading.enumerate()) - before
     monkeypatch.setattr(session._tracker, "step", stopped)
     with pytest.raises(error):
         next(results)
-    assert running() == before
+    assert all_end(started)
     monkeypatch.undo()
     assert [result.frame for result in session.propagate()] == list(range(24))
 
@@ -142,11 +146,12 @@ def test_prompts_between_two_results_count_from_the_next_frame(model: Sam2, fram
 
 
 def test_closing_the_session_ends_the_loop(model: Sam2, frames: np.ndarray) -> None:
-    before = running()
+    before = set(threading.enumerate())
     session = VideoSession(model, frames)
     session.prompt(0, 1, **SQUARE)
     results = session.propagate()
     next(results)
+    started = set(threading.enumerate()) - before
     session.close()
     assert list(results) == []
-    assert running() == before
+    assert all_end(started)

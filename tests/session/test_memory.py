@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from masklet.model.configs import NANO
-from masklet.session.memory import MemoryBank
+from masklet.model.positions import sine_grid
+from masklet.model.sam2 import Sam2
+from masklet.session.memory import MemoryBank, Selection, tokens
 from masklet.session.records import Memory
 
 REACH = 6  # of seven memories, one frame apart
@@ -118,3 +121,53 @@ def test_windows(conditioning: list[int], tracked: list[int], frame: int, revers
     assert all(step == came_from(t) for step, t in pointers)
     assert {t for _, t in pointers if t in conditioning} == {t for t in conditioning if came_from(t) >= 0}
     assert all(came_from(t) < 16 for _, t in pointers if t not in conditioning)
+
+
+def test_only_the_most_recent_memories_where_they_are_limited() -> None:
+    bank = bank_of([0], list(range(1, 12)))
+    spatial, pointers, _ = chosen(bank, 12, recent=2)
+    assert spatial == [(6, 0), (1, 10), (0, 11)]
+    assert len(pointers) == 12  # pointers are as many as ever
+
+
+def selection(times: list[int], maps: torch.Tensor, steps: list[int]) -> Selection:
+    pointers = tuple((step, torch.full((NANO.d_model,), float(step))) for step in steps)
+    return Selection(tuple(zip(times, maps, strict=True)), pointers, 15)
+
+
+@pytest.mark.parametrize("pool", [1, 2])
+def test_tokens_are_means_over_squares_of_cells(pool: int) -> None:
+    torch.manual_seed(0)
+    config = replace(NANO.at(64), memory_pool=pool)
+    model = Sam2(config).eval()
+    side, dim = config.grid, config.memory_dim
+    maps = torch.randn(2, dim, side, side)
+    with torch.inference_mode():
+        found = tokens(model, [selection([3, 0], maps, [1, 2])])
+    small = side // pool
+    count = small * small
+    assert (found.pool, found.pointers) == (pool, 2 * NANO.d_model // dim)
+    assert found.values.shape == found.positions.shape == (1, 2 * count + found.pointers, dim)
+    places = sine_grid(side, side, dim, torch.device("cpu"))[0]
+    for index, time in enumerate((3, 0)):
+        for row, column in ((0, 0), (small - 1, 1)):
+            cells = [(row * pool + down, column * pool + across) for down in range(pool) for across in range(pool)]
+            token = index * count + row * small + column
+            mean = torch.stack([maps[index, :, y, x] for y, x in cells]).mean(dim=0)
+            place = torch.stack([places[y * side + x] for y, x in cells]).mean(dim=0) + model.memory_time[time]
+            torch.testing.assert_close(found.values[0, token], mean)
+            torch.testing.assert_close(found.positions[0, token], place)
+
+
+def test_objects_with_times_of_their_own_keep_them_in_one_batch() -> None:
+    torch.manual_seed(0)
+    model = Sam2(NANO.at(64)).eval()
+    maps = torch.randn(3, 2, NANO.memory_dim, 4, 4)
+    each = [selection(times, maps[i], [1]) for i, times in enumerate(([3, 0], [3, 1], [3, 0]))]
+    with torch.inference_mode():
+        together = tokens(model, each)
+        for index, one in enumerate(each):
+            alone = tokens(model, [one])
+            assert torch.equal(together.values[index], alone.values[0])
+            assert torch.equal(together.positions[index], alone.positions[0])
+            assert torch.equal(together.times[index], alone.times[0])

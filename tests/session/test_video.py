@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from masklet.media import MediaError
+from masklet.model.fast import FAST
 from masklet.model.sam2 import Sam2
 from masklet.session import CORRECT, PUBLISHED, FrameResult, Policy, VideoSession
 from masklet.session.source import KEPT_FRAMES
@@ -462,3 +464,25 @@ def test_forgetting_tracked_frames_leaves_prompts_and_other_frames(model: Sam2, 
     assert set(session.prompts(1)) == {0}
     # Without what tracking left there, a prompt stands alone again.
     assert torch.equal(session.prompt(6, 1, **SQUARE).objects[1].low_res, alone)
+
+
+@pytest.mark.parametrize("level", range(1, len(FAST)))
+def test_a_faster_model_tracks_and_its_saved_sessions_are_its_own(
+    model: Sam2, frames: np.ndarray, tmp_path: Path, level: int
+) -> None:
+    faster = Sam2(FAST[level].of(model.config)).eval()
+    faster.load_state_dict(model.state_dict())
+    found: dict[str, list[FrameResult]] = {}
+    for name, one in (("as trained", model), ("faster", faster)):
+        session = VideoSession(one, frames)
+        session.prompt(0, 1, **SQUARE)
+        found[name] = list(session.propagate(stop=8))
+    assert all(result.objects[1].mask.shape == (48, 64) for result in found["faster"])
+    exact, left_out = (results[-1].objects[1].logits for results in found.values())
+    assert not np.array_equal(exact, left_out)
+    session.save(tmp_path / "state")
+    with pytest.raises(ValueError, match="saved with the model"):
+        VideoSession.load(tmp_path / "state", model, frames)
+    again = VideoSession.load(tmp_path / "state", faster, frames)
+    (expected,), (result,) = (list(one.propagate(start=8, stop=9)) for one in (session, again))
+    assert torch.equal(result.objects[1].low_res, expected.objects[1].low_res)

@@ -24,7 +24,7 @@ from masklet.cli.evaluating import (
     execute,
     predictor_specs,
 )
-from masklet.cli.options import DeviceOption, DtypeOption, OutputOption
+from masklet.cli.options import DeviceOption, DtypeOption, FastOption, OutputOption
 
 HELP = """Measure how good a model is, by the protocols of the field.
 
@@ -107,6 +107,7 @@ def vos(
     image_model: ImageModelOption = "nano",
     device: DeviceOption = None,
     dtype: DtypeOption = None,
+    fast: FastOption = None,
     workers: WorkersOption = 1,
     output: OutputOption = Path("evaluate-output"),
     keep: KeepOption = True,
@@ -141,7 +142,7 @@ def vos(
         data=str(data),
         layout=layout,
         split=split,
-        predictors=predictor_specs(chosen, device=device, dtype=dtype, image_model=image_model),
+        predictors=predictor_specs(chosen, device=device, dtype=dtype, fast=fast, image_model=image_model),
         options={
             "prompts": list(dict.fromkeys(prompt)),
             "predictions": folders,

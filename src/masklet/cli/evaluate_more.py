@@ -23,7 +23,7 @@ from masklet.cli.evaluating import (
     execute,
     predictor_specs,
 )
-from masklet.cli.options import MODEL_GROUP, DeviceOption, DtypeOption, OutputOption
+from masklet.cli.options import MODEL_GROUP, DeviceOption, DtypeOption, FastOption, OutputOption
 
 __all__ = ["evaluate_app"]
 
@@ -166,6 +166,7 @@ def speed(
     width: Annotated[int, Parameter(group=DATA_GROUP, help="Of drawn frames, in pixels.")] = 854,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
+    fast: FastOption = None,
     output: OutputOption = Path("evaluate-output"),
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
@@ -190,7 +191,11 @@ def speed(
         layout=layout,
         split=split,
         predictors=predictor_specs(
-            BASELINES_AND_NANO if predictor is None else predictor, device=device, dtype=dtype, image_model="nano"
+            BASELINES_AND_NANO if predictor is None else predictor,
+            device=device,
+            dtype=dtype,
+            fast=fast,
+            image_model="nano",
         ),
         options={
             "objects": list(dict.fromkeys(objects)),

@@ -66,7 +66,7 @@ BASELINES_AND_NANO = ("copy", "flow", "nano")
 
 
 def predictor_specs(
-    texts: Sequence[str], *, device: str | None, dtype: Dtype | None, image_model: str
+    texts: Sequence[str], *, device: str | None, dtype: Dtype | None, image_model: str, fast: int | None = None
 ) -> tuple[PredictorSpec, ...]:
     """The predictors that --predictor names; a device is always said, so that a manifest pins it.
 
@@ -86,7 +86,9 @@ def predictor_specs(
             name = model if model in BASELINES else path.stem if path.is_file() else canonical(model) or path.stem
         if not name or not model or "/" in name or name.startswith("."):
             raise ValueError(f"expected a predictor's name, or NAME=PATH with a name without slashes, got {text!r}")
-        specs.append(PredictorSpec(name=name, model=model, device=place, dtype=dtype, image_model=image_model))
+        rung = 0 if model in BASELINES else fast or 0
+        spec = PredictorSpec(name=name, model=model, device=place, dtype=dtype, fast=rung, image_model=image_model)
+        specs.append(spec)
     return tuple(specs)
 
 

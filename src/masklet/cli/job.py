@@ -24,6 +24,7 @@ class Job:
     prompts: tuple[Prompt, ...]
     model: str | None = None
     dtype: Dtype | None = None
+    fast: int | None = None
     start: int | None = None
     stop: int | None = None
     direction: Direction | None = None
@@ -35,6 +36,7 @@ class Job:
     def from_json(cls, header: Mapping[str, Any]) -> Job:
         """Read the fields of a job from a journal's header, which holds others as well."""
         fields = {name: header[name] for name in ("model", "dtype", "start", "stop", "direction")}
+        fields["fast"] = header.get("fast", 0)  # older journals do not say
         return cls(prompts=tuple(Prompt.from_json(record) for record in header["prompts"]), **fields)
 
     def with_defaults(self) -> Job:
@@ -43,6 +45,7 @@ class Job:
             self,
             model=self.model or "nano",
             dtype=self.dtype or "float32",
+            fast=self.fast or 0,
             direction=self.direction or "forward",
         )
 

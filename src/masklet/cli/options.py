@@ -34,23 +34,32 @@ DeviceOption = Annotated[
 DtypeOption = Annotated[
     Dtype | None, Parameter(group=MODEL_GROUP, help="Arithmetic; by default float32.", show_default=False)
 ]
+FastOption = Annotated[
+    int | None,
+    Parameter(
+        group=MODEL_GROUP,
+        help="Quality for speed: 0 (the model as it was trained, the default) to 3 (the fastest); docs/speed.md has the"
+        " price of each step.",
+        show_default=False,
+    ),
+]
 OutputOption = Annotated[
     Path, Parameter(name=["--output", "-o"], group=OUTPUT_GROUP, help="Folder for the results; made if missing.")
 ]
 
 
-def load(model: str, device: str | None, dtype: Dtype | None) -> Sam2:
+def load(model: str, device: str | None, dtype: Dtype | None, fast: int = 0) -> Sam2:
     """Load the model that the options name.
 
     Raises:
-        ValueError: no such model or device. OSError: its file cannot be read.
+        ValueError: no such model, device or rung. OSError: its file cannot be read.
     """
     import torch
 
     from masklet.model.registry import load_model
 
     place = None if device is None else usable_device(device)
-    return load_model(model, device=place, dtype=None if dtype is None else getattr(torch, dtype))
+    return load_model(model, device=place, dtype=None if dtype is None else getattr(torch, dtype), fast=fast)
 
 
 def usable_device(device: str) -> torch.device:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from masklet.cli.options import MODEL_GROUP, OUTPUT_GROUP, DeviceOption, DtypeOption, OutputOption
+from masklet.cli.options import MODEL_GROUP, OUTPUT_GROUP, DeviceOption, DtypeOption, FastOption, OutputOption
 from masklet.cli.prompts import combine, parse_prompt, read_prompts
 
 PROMPT_GROUP = Group("Prompts", sort_key=1)
@@ -64,6 +64,7 @@ def track(
     ] = None,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
+    fast: FastOption = None,
     output: OutputOption = Path("track-output"),
     format: Annotated[
         tuple[Format, ...],
@@ -134,6 +135,7 @@ def track(
         masklet track clip.mp4 --prompt "1@0:box=100,80,260,300" --prompt "2@15:point=50,60" -o out
         masklet track frames/ --mask first.png --format davis --format overlay
         masklet track clip.mp4 --prompts prompts.json --model sam2.1-hiera-tiny --device cuda --dtype bfloat16
+        masklet track clip.mp4 --prompt "1@0:point=420,240" --fast 2 --dtype bfloat16
         masklet track clip.mp4 -o out --resume
         masklet track clip.mp4 -o out --resume --effect background=desaturate --effect 1=outline
     """
@@ -154,6 +156,7 @@ def track(
         prompts=tuple(combine(said)),
         model=model,
         dtype=dtype,
+        fast=fast,
         start=start,
         stop=stop,
         direction="both" if both else "backward" if reverse else None,

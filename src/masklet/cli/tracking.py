@@ -113,7 +113,7 @@ def _begin(
     source: Path, clip: Clip, job: Job, path: Path, device: str | None, *, going_on: bool
 ) -> tuple[VideoSession, Journal]:
     """A prompted session and a journal at the same frame: at the first, or where an older run's state was saved."""
-    model = load(job.model or "nano", device, job.dtype)
+    model = load(job.model or "nano", device, job.dtype, job.fast or 0)
     states = States(path.parent)
     if going_on:
         state, done = states.newest(sum(1 for _ in read_records(path)))

@@ -40,9 +40,11 @@ class SessionPredictor:
     `model` is a name or a checkpoint's path, as `masklet.load_model` takes it; it is loaded at once.
     """
 
-    def __init__(self, name: str, model: str, *, device: str | None = None, dtype: str | None = None) -> None:
+    def __init__(
+        self, name: str, model: str, *, device: str | None = None, dtype: str | None = None, fast: int = 0
+    ) -> None:
         self.name = name
-        self.model = _model(model, device, dtype)
+        self.model = _model(model, device, dtype, fast)
 
     def open(self, clip: Clip, *, overlap: bool = True, revisit: bool = False) -> Tracking:
         policy = CORRECT if overlap else Policy(non_overlap=True)
@@ -87,6 +89,7 @@ class PredictorSpec:
     model: "copy", "flow", a model's name, or the path of a checkpoint.
     device: "cpu", "cuda", ...; None is the best one present.
     dtype: "float32" or "bfloat16"; None is float32.
+    fast: rung of `masklet.model.fast`, 0 for the model as it was trained.
     image_model: for copy and flow, the model that turns clicks and boxes into masks.
     """
 
@@ -94,6 +97,7 @@ class PredictorSpec:
     model: str
     device: str | None = None
     dtype: str | None = None
+    fast: int = 0
     image_model: str = "nano"
 
     @property
@@ -104,7 +108,7 @@ class PredictorSpec:
     def image_predictor(self) -> ImagePredictor:
         """The model as an image predictor; of a baseline, its image model."""
         name = self.image_model if self.baseline else self.model
-        return ImagePredictor(_model(name, self.device, self.dtype))
+        return ImagePredictor(_model(name, self.device, self.dtype, self.fast))
 
 
 @cache
@@ -118,12 +122,12 @@ def load_predictor(spec: PredictorSpec) -> Predictor:
     if spec.baseline:
         carrier = Copy if spec.model == "copy" else Flow
         return CarriedPredictor(spec.name, carrier, spec.image_predictor)
-    return SessionPredictor(spec.name, spec.model, device=spec.device, dtype=spec.dtype)
+    return SessionPredictor(spec.name, spec.model, device=spec.device, dtype=spec.dtype, fast=spec.fast)
 
 
 @cache
-def _model(name: str, device: str | None, dtype: str | None) -> Any:
-    return masklet.load_model(name, device=device, dtype=None if dtype is None else getattr(torch, dtype))
+def _model(name: str, device: str | None, dtype: str | None, fast: int) -> Any:
+    return masklet.load_model(name, device=device, dtype=None if dtype is None else getattr(torch, dtype), fast=fast)
 
 
 def mask_prompt(mask: Mask) -> Prompt:

@@ -31,25 +31,29 @@ from masklet.model.configs import (
     ReadoutConfig,
 )
 from masklet.model.errors import CheckpointError
+from masklet.model.fast import rung
 from masklet.model.sam2 import Sam2
 
 CONFIG_KEY = "masklet.config"
 _LISTED = 20
 
 
-def load(path: str | Path, *, config: ModelConfig | None = None, image_size: int | None = None) -> Sam2:
+def load(path: str | Path, *, config: ModelConfig | None = None, image_size: int | None = None, fast: int = 0) -> Sam2:
     """A model with the weights of a file, float32 on the CPU, in evaluation mode.
 
     The configuration is recognised from the tensors (or read from our own files' metadata); `config` overrides it and
-    `image_size` (a multiple of 32) its image size. Raises FileNotFoundError or CheckpointError.
+    `image_size` (a multiple of 32) its image size; `fast` is a rung of `masklet.model.fast`. Raises FileNotFoundError
+    or CheckpointError.
     """
     path = Path(path)
+    adapted = rung(fast)
     tensors, metadata = read(path)
     try:
         weights = translate(tensors)
         found = config or _recorded(metadata) or recognise(weights)
         if image_size is not None:
             found = found.at(image_size)
+        found = adapted.of(found)
         with torch.device("meta"):
             model = Sam2(found)
         _fit(model, weights)

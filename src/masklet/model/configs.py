@@ -97,6 +97,10 @@ class ModelConfig:
     memory_stride: int = 1
     """Frames from one of the recent memories to the next in a session, behind that of the last frame (the released
     code's `memory_temporal_stride_for_eval`); training attends to the last frames."""
+    memory_recent: int | None = None
+    """Recent frames that a frame attends to, at most; None: all that the model has time codes for."""
+    memory_pool: int = 1
+    """Memories are read as means over squares of so many cells a side: fewer tokens, less detail."""
     pointers: int = 16
     """Object pointers that a frame attends to, at most."""
     memory_layers: int = 4
@@ -121,6 +125,10 @@ class ModelConfig:
             raise ValueError(f"d_model ({self.d_model}) must be a multiple of memory_dim ({self.memory_dim})")
         if self.memory_stride < 1:
             raise ValueError(f"memory_stride must be 1 or more frames, got {self.memory_stride}")
+        if self.memory_recent is not None and not 1 <= self.memory_recent < self.memories:
+            raise ValueError(f"memory_recent must be 1..{self.memories - 1} or None, got {self.memory_recent}")
+        if self.memory_pool < 1 or self.grid % self.memory_pool:
+            raise ValueError(f"memory_pool must divide the grid of {self.grid} cells, got {self.memory_pool}")
         if self.encoded_dim <= 0:
             raise ValueError(f"memory_dim ({self.memory_dim}) leaves no channel beside those of {self.readout}")
 

@@ -6,6 +6,8 @@ K memory channels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +21,14 @@ from masklet.model.positions import quarter_turned, rotary_table, sine_grid
 
 OBJECT_BYTES = 16 << 20
 """Keys of as many objects at once: what the processor's cache and the allocator keep at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Cosine and sine (see `rotary_table`) of the places of the frame's tokens, and of a memory map's."""
+
+    frame: tuple[Tensor, Tensor]
+    memory: tuple[Tensor, Tensor]
 
 
 class RotaryLinear(Linear):
@@ -79,11 +89,9 @@ class MemoryCrossAttention(nn.Module):
         self.v_proj = Linear(memory_dim, dim)
         self.out_proj = Linear(dim, dim)
 
-    def forward(
-        self, x: Tensor, keys: Tensor, memory: MemoryTokens, table: tuple[Tensor, Tensor], residual: Tensor
-    ) -> Tensor:
+    def forward(self, x: Tensor, keys: Tensor, memory: MemoryTokens, tables: Tables, residual: Tensor) -> Tensor:
         """`keys` [O, M, K] are the memory's values with their positions. Pointers have no place and do not turn."""
-        q, k = self.q_proj.rotated(x, table), self.k_proj.rotated(keys, table, memory.pointers)
+        q, k = self.q_proj.rotated(x, tables.frame), self.k_proj.rotated(keys, tables.memory, memory.pointers)
         y = attend(q[:, None], k[:, None], memory.values[:, None])
         return self.out_proj(self.v_proj(y[:, 0]), residual)
 
@@ -105,8 +113,8 @@ class MemoryAttentionLayer(nn.Module):
     def attend_self(self, x: Tensor, table: tuple[Tensor, Tensor]) -> Tensor:
         return self.self_attn(self.norm1(x), table, x)
 
-    def attend_memory(self, x: Tensor, keys: Tensor, memory: MemoryTokens, table: tuple[Tensor, Tensor]) -> Tensor:
-        x = self.cross_attn(self.norm2(x), keys, memory, table, x)
+    def attend_memory(self, x: Tensor, keys: Tensor, memory: MemoryTokens, tables: Tables) -> Tensor:
+        x = self.cross_attn(self.norm2(x), keys, memory, tables, x)
         return self.linear2(self.linear1(self.norm3(x)), x)
 
 
@@ -122,7 +130,11 @@ class MemoryAttention(nn.Module):
     def forward(self, embedding: Tensor, memory: MemoryTokens) -> Tensor:
         channels, height, width = embedding.shape[1:]
         objects, count, _ = memory.values.shape
-        table = rotary_table(height, width, channels, embedding.device, embedding.dtype)
+        placed = (channels, embedding.device, embedding.dtype)
+        tables = Tables(
+            rotary_table(height, width, *placed),
+            rotary_table(height // memory.pool, width // memory.pool, *placed, memory.pool),
+        )
         positions = sine_grid(height, width, channels, embedding.device).to(embedding.dtype)
         x = embedding.flatten(2).transpose(1, 2) + 0.1 * positions  # [1 or O, N, C]
         if self.readout is not None:
@@ -130,18 +142,18 @@ class MemoryAttention(nn.Module):
         first = self.layers[0]
         assert isinstance(first, MemoryAttentionLayer)
         # Without a read-out nothing knows of the object until here: one frame's work serves all objects.
-        x = first.attend_self(x, table).expand(objects, -1, -1)
+        x = first.attend_self(x, tables.frame).expand(objects, -1, -1)
         at_once = max(OBJECT_BYTES // (count * channels * x.element_size()), 1)
         groups = range(0, objects, at_once)
-        x = torch.cat([self._condition(x[i : i + at_once], memory[i : i + at_once], table) for i in groups])
+        x = torch.cat([self._condition(x[i : i + at_once], memory[i : i + at_once], tables) for i in groups])
         return x.transpose(1, 2).reshape(objects, channels, height, width)
 
-    def _condition(self, x: Tensor, memory: MemoryTokens, table: tuple[Tensor, Tensor]) -> Tensor:
+    def _condition(self, x: Tensor, memory: MemoryTokens, tables: Tables) -> Tensor:
         """Tokens [O, N, C] after the first self-attention -> the same after all layers."""
         keys = memory.values + memory.positions
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, MemoryAttentionLayer)
             if index:
-                x = layer.attend_self(x, table)
-            x = layer.attend_memory(x, keys, memory, table)
+                x = layer.attend_self(x, tables.frame)
+            x = layer.attend_memory(x, keys, memory, tables)
         return self.norm(x)

@@ -57,30 +57,39 @@ class MemoryReadout(nn.Module):
         objects, maps = memory.times.shape
         height, width = embedding.shape[2:]
         key_dim = self.key.out_channels
-        stored = memory.values[:, : maps * height * width]
+        stored = memory.values[:, : maps * (height * width // memory.pool**2)]
         keys, values = stored[..., :key_dim], stored[..., key_dim:]
         if maps:
             queries = self.key(embedding).flatten(2).transpose(1, 2)  # [1 or O, N, D]
-            read = self._look(queries, keys, values, memory.times, (height, width))
+            read = self._look(queries, keys, values, memory.times, (height, width), memory.pool)
         else:
             read = values.new_zeros(objects, len(self.sharpness), height * width, values.shape[2])
         read = read.transpose(2, 3).reshape(objects, -1, height, width)  # [O, H * V, h, w]
         both = torch.cat((embedding.expand(objects, -1, -1, -1), read), dim=1)
         return self.merge(both).flatten(2).transpose(1, 2)
 
-    def _look(self, queries: Tensor, keys: Tensor, values: Tensor, times: Tensor, grid: tuple[int, int]) -> Tensor:
+    def _look(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        times: Tensor,
+        grid: tuple[int, int],
+        pool: int = 1,
+    ) -> Tensor:
         """Values [O, H, N, V], averaged with softmax(trust - sharpness |q - k|^2 - locality |p_q - p_k|^2) as weights.
 
         Both squared distances are inner products with a few channels more, so that one fused attention does it all:
-        what depends on the query alone cancels in the softmax.
+        what depends on the query alone cancels in the softmax. `grid` are the rows and columns of the queries; a
+        memory map has one place for `pool` x `pool` of them.
         """
         objects, heads = len(times), len(self.sharpness)
-        place = _centres(*grid).to(keys)  # [N, 2]
+        asked, place = (_centres(grid[0] // n, grid[1] // n).to(keys) for n in (1, pool))  # [N, 2] each
         sharpness = self.sharpness.exp().to(keys)[None, :, None, None]
         near = self.locality.exp().to(keys)[:, times].transpose(0, 1)  # [O, H, R]
         trust = self.trust.to(keys)[:, times].transpose(0, 1)
-        ones = torch.ones_like(place[:, :1])
-        where = torch.cat((2 * place, place.square().sum(dim=1, keepdim=True), ones), dim=1)  # [N, 4]
+        ones = torch.ones_like(asked[:, :1])
+        where = torch.cat((2 * asked, asked.square().sum(dim=1, keepdim=True), ones), dim=1)  # [N, 4]
         q = torch.cat(
             (
                 2 * sharpness * queries[:, None].expand(objects, heads, -1, -1),

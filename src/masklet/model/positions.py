@@ -63,17 +63,19 @@ def fourier_grid(height: int, width: int, matrix: Tensor) -> Tensor:
 @lru_cache(maxsize=32)
 @torch.inference_mode(mode=False)
 def rotary_table(
-    height: int, width: int, channels: int, device: torch.device, dtype: torch.dtype = torch.float32
+    height: int, width: int, channels: int, device: torch.device, dtype: torch.dtype = torch.float32, pool: int = 1
 ) -> tuple[Tensor, Tensor]:
     """Cosine and sine of axial rotary angles, each [H*W, C], every angle repeated for its pair of channels.
 
-    The first half of the channels turns with x, the second with y (RoFormer, extended to two axes).
+    The first half of the channels turns with x, the second with y (RoFormer, extended to two axes). With `pool`, each
+    of the H x W places is the middle of a square of so many cells a side.
     """
     quarter = channels // 4
     rate = 1.0 / TEMPERATURE ** (torch.arange(quarter, dtype=torch.float32, device=device) * 4 / channels)
     cell = torch.arange(height * width, dtype=torch.float32, device=device)
-    x = torch.outer(cell % width, rate)
-    y = torch.outer(torch.div(cell, width, rounding_mode="floor"), rate)
+    middle = (pool - 1) / 2
+    x = torch.outer((cell % width) * pool + middle, rate)
+    y = torch.outer(torch.div(cell, width, rounding_mode="floor") * pool + middle, rate)
     angle = torch.cat((x, y), dim=-1).repeat_interleave(2, dim=-1)
     return angle.cos().to(dtype), angle.sin().to(dtype)
 

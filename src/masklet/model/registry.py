@@ -61,6 +61,7 @@ def load_model(
     dtype: torch.dtype | None = None,
     image_size: int | None = None,
     config: ModelConfig | None = None,
+    fast: int = 0,
 ) -> Sam2:
     """Loads a model by name or from a checkpoint file, ready for inference.
 
@@ -77,6 +78,8 @@ def load_model(
         Side of the square that frames are resized to, a multiple of 32; by default the model's own.
     config
         Overrides the configuration that the tensors show.
+    fast
+        Rung of the ladder `masklet.model.fast.FAST`: 0 is the model as it was trained, 3 the fastest.
 
     Raises
     ------
@@ -99,7 +102,7 @@ def load_model(
                 raise FileNotFoundError(f"no checkpoint at {path}")
             raise FileNotFoundError(f"no model or file is called {name_or_path!r}; names: {', '.join(CONFIGS)}")
         path = _local(name) or _download(name)
-    model = checkpoints.load(path, config=config, image_size=image_size)
+    model = checkpoints.load(path, config=config, image_size=image_size, fast=fast)
     model = model.to(device=torch.device(device) if device is not None else best_device(), dtype=dtype or torch.float32)
     order_for_convolutions(model)
     return model

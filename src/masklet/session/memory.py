@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from masklet.model.memory_tokens import MemoryTokens
@@ -128,6 +129,7 @@ class MemoryBank:
         length: int | None,
         memories: int,
         stride: int = 1,
+        recent: int | None = None,
         pointers: int,
         most_conditioning: int | None = None,
     ) -> Selection:
@@ -142,7 +144,7 @@ class MemoryBank:
         for record in chosen.values():
             assert record.memory is not None
             spatial.append((memories - 1, record.memory))
-        for distance in range(memories - 1, 0, -1):
+        for distance in range(memories - 1 if recent is None else recent, 0, -1):
             before = _remembered(frame, distance, stride, direction)
             record = self.tracked.get(before)
             if record is None and before not in chosen:
@@ -193,24 +195,42 @@ def _closest(frame: int, conditioning: dict[int, Memory], most: int | None) -> d
 
 def tokens(model: Sam2, selections: Sequence[Selection]) -> MemoryTokens:
     """The selections of O objects, all of one layout, as the tokens that memory attention reads."""
-    dim, dtype, device = model.config.memory_dim, model.dtype, model.device
-    height = width = model.config.grid
-    grid = sine_grid(height, width, dim, device)[0]  # [N, K]
-    codes = model.memory_time.float()
+    dim, dtype, device, pool = model.config.memory_dim, model.dtype, model.device, model.config.memory_pool
     values: list[Tensor] = []
-    positions: list[Tensor] = []
-    pointer_count = 0
+    # Objects that were prompted together look at the same times, and places are the same for all.
+    positions: dict[tuple[tuple[int, ...], ...], Tensor] = {}
+    which: list[Tensor] = []
     for selection in selections:
-        value = [memory.to(device).flatten(1).T.to(dtype) for _, memory in selection.spatial]
-        position = [(grid + codes[code]).to(dtype) for code, _ in selection.spatial]
+        times = tuple(code for code, _ in selection.spatial)
+        steps = tuple(step for step, _ in selection.pointers)
+        value = [_pooled(memory.to(device), pool).flatten(1).T.to(dtype) for _, memory in selection.spatial]
         if selection.pointers:
             stacked = torch.stack([pointer for _, pointer in selection.pointers]).to(device, dtype)  # [P, C]
-            parts = stacked.shape[1] // dim
-            steps = torch.tensor([step for step, _ in selection.pointers], device=device)
             value.append(stacked.reshape(-1, dim))  # a pointer is read as C / K tokens
-            position.append(model.pointer_positions(steps, selection.span).repeat_interleave(parts, dim=0))
-            pointer_count = len(stacked) * parts
         values.append(torch.cat(value))
-        positions.append(torch.cat(position))
+        if (times, steps) not in positions:
+            positions[times, steps] = _positions(model, times, steps, selection.span)
+        which.append(positions[times, steps])
+    (shared, *others) = positions.values()
+    placed = torch.stack(which) if others else shared.expand(len(selections), -1, -1)
     rows = torch.tensor([[code for code, _ in selection.spatial] for selection in selections], device=device)
-    return MemoryTokens(torch.stack(values), torch.stack(positions), rows, pointer_count)
+    parts = model.config.d_model // dim
+    return MemoryTokens(torch.stack(values), placed, rows, len(selections[0].pointers) * parts, pool)
+
+
+def _positions(model: Sam2, times: Sequence[int], steps: Sequence[int], span: int) -> Tensor:
+    """[M, K]: places and time codes of memory maps, time codes of pointers."""
+    config, dtype, device = model.config, model.dtype, model.device
+    grid = sine_grid(config.grid, config.grid, config.memory_dim, device)[0]  # [N, K]
+    grid = _pooled(grid.T.reshape(-1, config.grid, config.grid), config.memory_pool).flatten(1).T
+    codes = model.memory_time.float()
+    position = [(grid + codes[code]).to(dtype) for code in times]
+    if steps:
+        pointers = model.pointer_positions(torch.tensor(steps, device=device), span)
+        position.append(pointers.repeat_interleave(config.d_model // config.memory_dim, dim=0))
+    return torch.cat(position)
+
+
+def _pooled(maps: Tensor, pool: int) -> Tensor:
+    """Maps [K, h, w] as means over `pool` x `pool` cells, [K, h / pool, w / pool]."""
+    return maps if pool == 1 else F.avg_pool2d(maps[None], pool)[0]

@@ -39,7 +39,10 @@ def fingerprint(model: Sam2) -> str:
         flat = tensor.detach().reshape(-1)
         sample = flat[:: max(1, flat.numel() // 64)].float().cpu().numpy()  # enough to tell weights apart
         crc = zlib.crc32(sample.tobytes(), zlib.crc32(name.encode(), crc))
-    return f"{model.config.name}-{model.config.image_size}-{str(model.dtype).removeprefix('torch.')}-{crc:08x}"
+    config = model.config
+    mark = f"{config.name}-{config.image_size}-{str(model.dtype).removeprefix('torch.')}-{crc:08x}"
+    left_out = (config.memory_recent, config.memory_pool)
+    return mark if left_out == (None, 1) else f"{mark}-{left_out[0]}-{left_out[1]}"
 
 
 def save(session: VideoSession, path: Path) -> None:

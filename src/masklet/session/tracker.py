@@ -54,6 +54,7 @@ class Tracker:
             length=self._source.length,
             memories=self._model.config.memories,
             stride=self._model.config.memory_stride,
+            recent=self._model.config.memory_recent,
             pointers=self._model.config.pointers,
             most_conditioning=self._policy.max_conditioning,
         )
