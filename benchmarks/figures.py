@@ -1,20 +1,18 @@
 """The figures that this project's speed is judged by, each beside what is wanted of it.
 
-Some follow from the components and the memory curve; the others are measured here, each in a process of its own:
-`python -m benchmarks.run figures`.
+Some follow from the components and the memory curves; the others are measured here in parts, each in a process of its
+own: `python -m benchmarks.run figures --parts starts clicks`.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import re
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +20,18 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.apart import apart
 from benchmarks.memory_curve import Curve
 from benchmarks.peer import write_weights
+from benchmarks.pipeline import frames_per_second
 from benchmarks.sides import Job, track_ours
 from masklet import load_model
-from masklet.data.scene import Scene
-from masklet.media.writer import VideoWriter
 from masklet.metrics.timing import IMAGE_ENCODER
 from masklet.model.configs import CONFIGS
 from masklet.model.prompt_encoder import POSITIVE, Points
 
 TINY = "sam2.1-hiera-tiny"
+TRAINING_FILE = Path(__file__).parent / "results" / "training.json"
 PUBLISHED_SECONDS_PER_OBJECT = 2.0
 """What an object more costs the published code in bf16, a frame (measured with tiny on two cores)."""
 Seconds = Mapping[str, float]
@@ -69,23 +68,59 @@ TARGETS = {
     "click_nano": Target("click on a prepared frame, nano", "ms", 15, 8, most=True),
     "click_tiny": Target("click on a prepared frame, tiny", "ms", 80, 40, most=True),
     "memory": Target("resident memory, 10,000 frames 640x360, nano", "MB more", 300, 100, most=True),
+    "memory_tiny": Target(
+        "resident memory, tiny bf16, frames 100 to 200 (published: 1,260 MB)", "MB more", 100, 30, most=True
+    ),
     "help": Target("start of masklet --help", "s", 0.3, 0.15, most=True),
     "import": Target("import masklet", "s", 0.15, 0.075, most=True),
     "first_mask": Target("first mask with nano, from the start", "s", 2, 1, most=True),
+    "step_fp32": Target("training step, tiny at 512 px, fp32, against transformers", "x", 1.2, 1.5),
+    "step_bf16": Target("training step, tiny at 512 px, bf16, against transformers", "x", 1.2, 1.5),
 }
 
 
-def measure(threads: int) -> dict[str, float]:
-    """The figures that neither the components nor the memory curve tell."""
-    found = {"bf16_iou": _apart(_agreement, threads)}
-    found |= {"click_nano": _apart(_click, "nano", threads), "click_tiny": _apart(_click, TINY, threads)}
-    one, ten = (_pipeline(count) for count in (1, 10))
-    found |= {"nano": one, "nano_objects": one / ten}
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Figures that are measured together, in a few minutes at most: their keys, and how (given the threads)."""
+
+    keys: tuple[str, ...]
+    measure: Callable[[int], dict[str, float]]
+
+
+def _clicks(threads: int) -> dict[str, float]:
+    return {"click_nano": apart(_click, "nano", threads), "click_tiny": apart(_click, TINY, threads)}
+
+
+def _tracking(_: int) -> dict[str, float]:
+    one, ten = (frames_per_second(count, dtype="bfloat16") for count in (1, 10))
+    return {"nano": one, "nano_objects": one / ten}
+
+
+def _starts(_: int) -> dict[str, float]:
     masklet = str(Path(sys.executable).with_name("masklet"))
-    found["help"] = _start([masklet, "--help"])
-    found["import"] = _start([sys.executable, "-c", "import masklet"]) - _start([sys.executable, "-c", ""])
-    found["first_mask"] = _start([sys.executable, "-c", _FIRST_MASK])
-    return found
+    bare = _start([sys.executable, "-c", ""])
+    return {
+        "help": _start([masklet, "--help"]),
+        "import": _start([sys.executable, "-c", "import masklet"]) - bare,
+        "first_mask": _start([sys.executable, "-c", _FIRST_MASK]),
+    }
+
+
+def _step(threads: int) -> dict[str, float]:
+    """The training step; its table is kept by `benchmarks.training`, which is a program of its own."""
+    command = [sys.executable, "-m", "benchmarks.training", "step", "--rounds", "3", "--threads", str(threads)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    rows = json.loads(TRAINING_FILE.read_text())["step"]
+    return {f"step_{row['dtype']}": row["ratio"] for row in rows}
+
+
+PARTS = {
+    "starts": Part(("help", "import", "first_mask"), _starts),
+    "clicks": Part(("click_nano", "click_tiny"), _clicks),
+    "tracking": Part(("nano", "nano_objects"), _tracking),
+    "agreement": Part(("bf16_iou",), lambda threads: {"bf16_iou": apart(_agreement, threads)}),
+    "step": Part(("step_fp32", "step_bf16"), _step),
+}
 
 
 def derived(rows: Rows, curves: Mapping[str, Curve]) -> dict[str, float]:
@@ -103,8 +138,9 @@ def derived(rows: Rows, curves: Mapping[str, Curve]) -> dict[str, float]:
     ratio("encoder", (TINY, "bf16", 1, "transformers"), (TINY, "bf16", 1, "masklet"), IMAGE_ENCODER)
     if (sixteen := cases.get((TINY, "bf16", 16, "masklet"))) is not None:
         found["objects_16"] = sixteen["frame"] / 16 / PUBLISHED_SECONDS_PER_OBJECT
-    if curves:
-        found["memory"] = max(curve.growth for curve in curves.values())
+    for key, names in (("memory", ("off", "on")), ("memory_tiny", ("tiny",))):
+        if some := [curve.growth for name, curve in curves.items() if name in names]:
+            found[key] = max(some)
     return found
 
 
@@ -113,7 +149,7 @@ def section(figures: Mapping[str, float]) -> str:
     lines = [
         "## What is wanted",
         "",
-        "`python -m benchmarks.run components memory figures --objects 1 4 16`. Ratios are of times; clicks are prompt "
+        "`python -m benchmarks.run`. Ratios are of times; clicks are prompt "
         "encoder and decoder in fp32; MP4 to MP4 is what `masklet track` says of itself.",
         "",
         "| | found | at least | aim | reached |",
@@ -130,12 +166,6 @@ def section(figures: Mapping[str, float]) -> str:
 
 def _shown(value: float, unit: str) -> str:
     return f"{value:.3g}{'' if unit in ('x', '') else ' '}{unit}"
-
-
-def _apart(function: Callable[..., float], *arguments: Any) -> float:
-    """A function's answer from a fresh process."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as apart:
-        return apart.submit(function, *arguments).result()
 
 
 def _agreement(threads: int, frames: int = 10) -> float:
@@ -169,25 +199,6 @@ def _click(name: str, threads: int, repeats: int = 15) -> float:
         model.decode(model.without_memory(features.embedding), features, points=points)
         times.append(time.perf_counter() - begin)
     return 1000 * statistics.median(times[2:])
-
-
-def _pipeline(objects: int, frames: int = 120) -> float:
-    """Frames per second of `masklet track` with nano in bf16 on an MP4 of discs, an overlay MP4 as its output."""
-    with tempfile.TemporaryDirectory() as folder:
-        clip, scene = Path(folder) / "discs.mp4", Scene(frames, 480, 854, objects)
-        with VideoWriter(clip, height=scene.height, width=scene.width, fps=scene.fps) as writer:
-            for frame in scene:
-                writer.write(frame)
-        prompts: list[str] = []
-        for number in range(objects):
-            rows, columns = np.nonzero(scene.mask(0, number))
-            prompts += ["--prompt", f"{number + 1}@0:point={round(columns.mean())},{round(rows.mean())}"]
-        command = [str(Path(sys.executable).with_name("masklet")), "track", str(clip), *prompts]
-        command += ["--dtype", "bfloat16", "--device", "cpu", "--format", "overlay", "--output", f"{folder}/out"]
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    rate = re.search(r"\(([\d.]+) frames/s\)", said)
-    assert rate is not None, said
-    return float(rate[1])
 
 
 def _start(command: Sequence[str], repeats: int = 5) -> float:

@@ -1,12 +1,13 @@
 """Resident memory of a session over a long video: it has to stay flat.
 
-The video is drawn on demand, so that all that grows is the session's own. One object is followed by `nano`.
+The video is drawn on demand, so that all that grows is the session's own. One object is followed.
 """
 
 from __future__ import annotations
 
 import csv
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import torch
 
 from masklet import load_model
 from masklet.data.scene import Scene
+from masklet.model.configs import CONFIGS
+from masklet.model.sam2 import Sam2
 from masklet.session.video import VideoSession
 
 SETTLED = 100
@@ -40,12 +43,15 @@ class Curve:
         return max(r for f, r in zip(self.frames, self.resident, strict=True) if f >= SETTLED) - base
 
 
-def record(model: str, path: Path, *, frames: int, archive: bool, threads: int) -> Curve:
-    """Tracks `frames` frames of 640x360 and writes the curve to `path` as it grows."""
+def record(path: Path, *, model: str, frames: int, archive: bool, threads: int) -> Curve:
+    """Tracks `frames` frames of 640x360 and writes the curve to `path` as it grows.
+
+    nano in fp32 with its own weights; any other model in bf16 with synthetic ones.
+    """
     torch.set_num_threads(threads)
     scene = Scene(frames, 360, 640)
     with (
-        VideoSession(load_model(model, device="cpu"), scene, archive=archive) as session,
+        VideoSession(_loaded(model), scene, archive=archive) as session,
         path.open("w", newline="") as file,
     ):
         writer = csv.writer(file)
@@ -55,6 +61,15 @@ def record(model: str, path: Path, *, frames: int, archive: bool, threads: int) 
             writer.writerow([done, f"{resident_memory():.1f}"])
             file.flush()
     return read(path)
+
+
+def _loaded(model: str) -> Sam2:
+    if model == "nano":
+        return load_model(model, device="cpu")
+    from benchmarks.peer import write_weights
+
+    with tempfile.TemporaryDirectory() as folder:
+        return load_model(write_weights(CONFIGS[model], Path(folder))[0], device="cpu", dtype=torch.bfloat16)
 
 
 def read(path: Path) -> Curve:
@@ -86,7 +101,7 @@ def resident_memory() -> float:
 
 def main(model: str, path: str, frames: str, archive: str, threads: str) -> None:
     """`python -m benchmarks.memory_curve MODEL OUT.csv FRAMES on|off THREADS`: a process of its own for `run`."""
-    curve = record(model, Path(path), frames=int(frames), archive=archive == "on", threads=int(threads))
+    curve = record(Path(path), model=model, frames=int(frames), archive=archive == "on", threads=int(threads))
     print(f"growth after {SETTLED} frames: {curve.growth:.0f} MB")
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from PIL import Image, ImageDraw
 
-from benchmarks import app, figures
+from benchmarks import app, figures, ladder, profile
+from benchmarks import curves as cost
 from benchmarks.memory_curve import SETTLED, Curve, read
+from benchmarks.plot import Axis, draw
 from masklet.metrics.timing import COMPONENTS
 
 HERE = Path(__file__).parent
@@ -24,8 +25,23 @@ FIGURES_FILE = RESULTS / "figures.json"
 
 
 def curve_file(archive: str) -> Path:
-    """Where the memory curve of a session with its archive `on` or `off` is kept."""
+    """Where the memory curve of nano with its archive `on` or `off` is kept."""
     return RESULTS / f"memory_archive_{archive}.csv"
+
+
+def tiny_curve_file() -> Path:
+    """Where the memory curve of tiny in bf16 is kept."""
+    return RESULTS / "memory_tiny.csv"
+
+
+def kept_figures() -> dict[str, float]:
+    """The figures that were measured by themselves so far."""
+    return json.loads(FIGURES_FILE.read_text()) if FIGURES_FILE.exists() else {}
+
+
+def has_case(model: str, dtype: str, objects: int) -> bool:
+    """Whether both sides of a case of the components were measured."""
+    return {(model, dtype, objects, side) for side in ("masklet", "transformers")} <= {_case(row) for row in _rows()}
 
 
 def store(rows: Sequence[dict[str, Any]]) -> None:
@@ -38,9 +54,9 @@ def store(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def store_figures(found: Mapping[str, float]) -> None:
-    """Keeps the figures that were measured by themselves."""
+    """Keeps figures that were measured by themselves, in the place of older ones."""
     FIGURES_FILE.parent.mkdir(exist_ok=True)
-    FIGURES_FILE.write_text(json.dumps(dict(found), indent=1) + "\n")
+    FIGURES_FILE.write_text(json.dumps(kept_figures() | dict(found), indent=1) + "\n")
 
 
 def write() -> None:
@@ -51,13 +67,14 @@ def write() -> None:
     rows = sorted(_rows(), key=lambda row: (row["model"], row["dtype"] != "fp32", row["objects"]))
     for model in dict.fromkeys(row["model"] for row in rows):
         parts.append(_components_section(model, [row for row in rows if row["model"] == model]))
-    measured: dict[str, float] = json.loads(FIGURES_FILE.read_text()) if FIGURES_FILE.exists() else {}
-    parts.insert(1, figures.section(measured | figures.derived(rows, curves)))
+    tiny = {"tiny": read(tiny_curve_file())} if tiny_curve_file().exists() else {}
+    parts.insert(1, figures.section(kept_figures() | figures.derived(rows, curves | tiny)))
     if curves:
-        draw(curves, HERE / "memory_curve.png")
+        lines = {f"archive {name}": list(zip(c.frames, c.resident, strict=True)) for name, c in curves.items()}
+        draw(HERE / "memory_curve.png", lines, x=Axis(label="frames"), y=Axis(label="resident MB"))
         parts.append(_curve_section(curves))
-    if text := app.section():
-        parts.append(text)
+    more = (profile.section(), ladder.section(ladder.read()), cost.section(cost.read()), app.section())
+    parts += [text for text in more if text]
     (HERE / "RESULTS.md").write_text("\n".join(parts))
 
 
@@ -123,33 +140,6 @@ def _curve_section(curves: dict[str, Curve]) -> str:
     growth = " | ".join(f"{curve.growth:+.0f}" for curve in curves.values())
     lines += [f"| most, against {SETTLED} frames | {growth} |", "", "![resident memory](memory_curve.png)", ""]
     return "\n".join(lines)
-
-
-def draw(curves: dict[str, Curve], path: Path) -> None:
-    """Resident memory against frames as a PNG; the vertical axis begins at 0."""
-    width, height, left, bottom = 720, 320, 60, 40
-    image = Image.new("RGB", (width, height), "white")
-    pen = ImageDraw.Draw(image)
-    last = max(curve.frames[-1] for curve in curves.values())
-    top = max(max(curve.resident) for curve in curves.values()) * 1.25
-
-    def place(frame: float, resident: float) -> tuple[float, float]:
-        return (
-            left + (width - left - 20) * frame / last,
-            height - bottom - (height - bottom - 20) * resident / top,
-        )
-
-    for step in range(5):
-        value = top * step / 4
-        pen.line((*place(0, value), *place(last, value)), fill="#dddddd")
-        pen.text((6, place(0, value)[1] - 6), f"{value:.0f} MB", fill="black")
-        pen.text((place(last * step / 4, 0)[0] - 12, height - bottom + 8), f"{last * step / 4:,.0f}", fill="black")
-    for (name, curve), colour in zip(curves.items(), ("#1f77b4", "#d62728"), strict=False):
-        pen.line([place(f, r) for f, r in zip(curve.frames, curve.resident, strict=True)], fill=colour, width=2)
-        x, y = place(curve.frames[-1], curve.resident[-1])
-        pen.text((x - 80, y - 16 if name == "on" else y + 6), f"archive {name}", fill=colour)
-    pen.text((width // 2 - 20, height - 18), "frames", fill="black")
-    image.save(path)
 
 
 def _rows() -> list[dict[str, Any]]:

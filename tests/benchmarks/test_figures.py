@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from benchmarks.figures import TARGETS, TINY, Target, derived, section
+from benchmarks.figures import PARTS, TARGETS, TINY, Target, derived, section
 from benchmarks.memory_curve import Curve
 
 
@@ -20,8 +20,9 @@ def test_what_follows_from_components_and_curves():
         row("bf16", 4, "masklet", 2),
         row("bf16", 16, "masklet", 16),
     ]
-    found = derived(rows, {"on": Curve((100, 200), (400.0, 450.0)), "off": Curve((100, 200), (400.0, 410.0))})
-    expected = {"fp32": 2.5, "bf16": 3, "objects_4": 2, "objects_16": 0.5, "encoder": 4, "memory": 50}
+    curves = {"on": (400.0, 450.0), "off": (400.0, 410.0), "tiny": (900.0, 903.0)}
+    found = derived(rows, {name: Curve((100, 200), resident) for name, resident in curves.items()})
+    expected = {"fp32": 2.5, "bf16": 3, "objects_4": 2, "objects_16": 0.5, "encoder": 4, "memory": 50, "memory_tiny": 3}
     assert found == pytest.approx(expected)
 
 
@@ -49,3 +50,9 @@ def test_the_table_has_all_targets_and_leaves_open_what_was_not_measured():
     assert sum(line.startswith("| ") for line in lines) == 1 + len(TARGETS)
     assert "| click on a prepared frame, nano | 9 ms | <= 15 ms | <= 8 ms | yes |" in lines
     assert "| click on a prepared frame, tiny |  | <= 80 ms | <= 40 ms |  |" in lines
+
+
+def test_every_target_is_measured_by_one_part_or_follows():
+    measured = [key for part in PARTS.values() for key in part.keys]
+    follow = {"fp32", "bf16", "objects_4", "objects_16", "encoder", "memory", "memory_tiny"}
+    assert sorted([*measured, *follow]) == sorted(TARGETS)

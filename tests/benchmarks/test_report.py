@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from benchmarks.memory_curve import Curve, read
 
-from benchmarks import report
+from benchmarks import curves, ladder, report
 
 ROW = {
     "model": "nano",
@@ -28,6 +28,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     monkeypatch.setattr(report, "COMPONENTS_FILE", tmp_path / "components.json")
     monkeypatch.setattr(report, "FIGURES_FILE", tmp_path / "figures.json")
+    monkeypatch.setattr(ladder, "FILE", tmp_path / "ladder.json")
+    monkeypatch.setattr(curves, "FILE", tmp_path / "curves.json")
     return tmp_path
 
 
