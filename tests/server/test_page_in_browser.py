@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +23,7 @@ from PIL import Image
 
 from masklet.export.masklet_json import read_masklet_json
 from masklet.masks import Rle
+from masklet.server.running import bind
 from masklet.server.settings import Access
 
 playwright_api: Any = pytest.importorskip(
@@ -178,8 +184,8 @@ def open_editor(server: Any, new_tab: Callable[..., Any]) -> Open:
 
 
 def stored(server: Any) -> dict[tuple[int, int], bytes]:
-    """The server's masks by object and frame."""
-    with server.page(server.media()) as page:
+    """The server's masks of its newest media, by object and frame."""
+    with server.page(server.http.get("/api/media").json()[0]["id"]) as page:
         return page.shown()
 
 
@@ -431,9 +437,162 @@ def test_axe_finds_no_violation(scheme: str, server: Any, open_editor: Open) -> 
     tab.keyboard.press("Escape")
     tab.get_by_role("button", name="More about Object 1").click()
     check("menu")
+    tab.keyboard.press("Escape")
+    add_effect(editor, "Replace")
+    add_effect(editor, "Text")
+    expect(tab.get_by_role("combobox", name=re.compile("^Place"))).to_be_visible()
+    check("effects")
     tab.goto(f"{server.url}/")
     expect(tab.get_by_role("link", name="square.mp4")).to_be_visible()
     check("gallery")
     tab.get_by_role("button", name="Open a file").click()
     expect(tab.get_by_role("button", name=re.compile("square.mp4 "))).to_be_visible()
     check("files")
+
+
+def masked(editor: Editor) -> NDArray[np.bool_]:
+    """Where the screen shows masks: what changes when they are hidden."""
+    switch = editor.tab.get_by_role("button", name="Masks", exact=True)
+    shown = editor.picture().astype(int)
+    switch.click()
+    plain = editor.picture()
+    switch.click()
+    return np.abs(shown - plain).max(axis=2) > 12
+
+
+def test_a_slow_network_only_takes_longer(server: Any, open_editor: Open) -> None:
+    editor = open_editor()
+    network = editor.tab.context.new_cdp_session(editor.tab)
+    network.send("Network.enable")
+    slow = {"offline": False, "latency": 300, "downloadThroughput": 20_000, "uploadThroughput": 20_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    network.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    editor.tab.reload()
+    editor.wait_for_frame(0)
+    editor.click_object()
+    editor.tab.keyboard.press("t")
+    expect(editor.tab.get_by_text("Tracking is done")).to_be_attached()
+    for frame in (5, 2):
+        editor.go_to(frame)
+        mask = decode(stored(server)[1, frame])
+        clear = clear_of(mask)
+        assert np.array_equal(masked(editor)[clear], mask[clear])
+
+
+def test_twenty_objects(server: Any, open_editor: Open) -> None:
+    """All are drawn where they are, listed, and tracked together."""
+    count = 20
+    together = np.zeros((HEIGHT, WIDTH), np.bool_)
+    with server.page(server.media()) as page:
+        for number in range(count):
+            row, column = 13 + 10 * (number // 5), 4 + 18 * (number % 5)
+            mask = np.zeros_like(together)
+            mask[row : row + 8, column : column + 14] = True
+            together |= mask
+            page.do("object-add")
+            page.do("mask", frame=0, object=number + 1, counts=Rle.encode(mask).counts.decode())
+    editor = open_editor()
+    expect(editor.tab.locator(".lane")).to_have_count(count)
+    # The last object is selected, and its outline wider than the others': a pixel around every edge says nothing.
+    kernel = np.ones((3, 3), np.uint8)
+    edge = cv2.dilate(together.astype(np.uint8), kernel) != cv2.erode(together.astype(np.uint8), kernel)
+    clear = clear_of(np.zeros_like(together)) & ~edge
+    assert np.array_equal(masked(editor)[clear], together[clear])
+    editor.tab.keyboard.press("t")
+    expect(editor.tab.get_by_text("Tracking is done")).to_be_attached()
+    assert set(stored(server)) == {(number, frame) for number in range(1, count + 1) for frame in range(FRAMES)}
+
+
+def test_a_reload_while_tracking_finds_the_run_again(server: Any, open_editor: Open) -> None:
+    editor = open_editor()
+    editor.click_object()
+    editor.tab.keyboard.press("t")
+    editor.tab.reload()
+    editor.wait_for(rf"to {FRAMES - 1}\b")
+    expect(editor.tab.get_by_role("button", name="Stop tracking")).to_have_count(0)
+    assert set(stored(server)) == {(1, frame) for frame in range(FRAMES)}
+
+
+@contextmanager
+def own_process(clip: Path, data: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """`masklet app` as people start it, ready to answer."""
+    words = [str(clip), "--port", str(port), "--no-open", "--data", str(data), "--device", "cpu"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from masklet.cli.main import main; main()", "app", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        assert "http://" in process.stdout.readline()
+        yield process
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def test_a_page_goes_on_after_its_server_was_killed(
+    running_at: Any, new_tab: Callable[..., Any], clips: Path, tmp_path: Path
+) -> None:
+    with bind(0) as bound:
+        port = bound.getsockname()[1]
+    url, clip, data = f"http://127.0.0.1:{port}", clips / "square.mp4", tmp_path / "data"
+    # The browser itself notes connections that fail.
+    tab = new_tab(expected=re.compile("ERR_|WebSocket"))
+    editor = Editor(tab)
+    with own_process(clip, data, port) as process:
+        tab.goto(url)
+        tab.get_by_role("link", name="square.mp4").click()
+        editor.wait_for_frame(0)
+        editor.click_object()
+        tab.keyboard.press("t")
+        expect(tab.locator(".stage")).to_have_attribute("data-frame", re.compile("[2-7]"))
+        process.send_signal(signal.SIGKILL)
+        expect(tab.locator(".connection.open")).to_have_count(0)
+    with own_process(clip, data, port):
+        expect(tab.locator(".connection.open")).to_be_attached()
+        editor.wait_for("prompted in frames 0")
+        with running_at(url, data) as server:
+            assert {(1, 0), (1, 1)} <= set(stored(server))
+            editor.go_to(0)
+            tab.keyboard.press("t")
+            expect(tab.get_by_text("Tracking is done")).to_be_attached()
+            assert set(stored(server)) == {(1, frame) for frame in range(FRAMES)}
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_the_main_states_are_pictures(scheme: str, server: Any, open_editor: Open, tmp_path: Path) -> None:
+    """Screenshots of what people see first, kept in pytest's folder to be looked at; none is blank."""
+    editor = open_editor(color_scheme=scheme, reduced_motion="reduce", viewport={"width": 1280, "height": 800})
+    tab = editor.tab
+
+    def shoot(name: str) -> None:
+        tab.wait_for_timeout(400)
+        path = tmp_path / f"{scheme}-{name}.png"
+        tab.screenshot(path=path)
+        pixels = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)
+        colours, counts = np.unique(pixels, axis=0, return_counts=True)
+        assert len(colours) > 50, name
+        assert counts.max() < 0.95 * len(pixels), name
+
+    editor.click(*ON_SQUARE)
+    expect(tab.get_by_role("toolbar", name="What the click means")).to_be_visible()
+    shoot("click")
+    tab.keyboard.press("t")
+    expect(tab.get_by_text("Tracking is done")).to_be_attached()
+    shoot("tracked")
+    tab.get_by_role("button", name="Export").click()
+    shoot("export")
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("?")
+    shoot("keys")
+    tab.keyboard.press("Escape")
+    tab.set_viewport_size({"width": 360, "height": 640})
+    shoot("narrow")
+    tab.goto(f"{server.url}/")
+    expect(tab.get_by_role("link", name="square.mp4")).to_be_visible()
+    shoot("narrow-gallery")
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    shoot("gallery")
