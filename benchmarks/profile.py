@@ -1,7 +1,7 @@
 """How near to what the processor can do: each component's arithmetic, its time with and without the native kernels.
 
-`python -m benchmarks.profile` measures on one thread, in seconds of the processor that the thread has had. With other work
-on the machine they grow, but their ratios hardly change.
+`python -m benchmarks.profile` measures on one thread, in seconds of the processor that the thread has had. With other
+work on the machine they grow, but their ratios hardly change.
 """
 
 from __future__ import annotations
