@@ -188,7 +188,7 @@ class Tab:
     def settle(self) -> None:
         """Waits until the candidates of a first click are there, and the page rests."""
         self.page.get_by_role("toolbar", name="What the click means").wait_for()
-        self.page.wait_for_timeout(300)
+        self.page.wait_for_timeout(200)
 
 
 @contextmanager

@@ -26,15 +26,15 @@ from masklet.store import Change, MaskRecord, ObjectRecord, Store
 
 Figures = dict[str, float | str]
 HEIGHT, WIDTH = 720, 1280
-_PREPARED_MS = 700
+_PREPARED_MS = 500
 """After it the server has looked at a frame that the page has gone to, and at its neighbours."""
 
 
 def clicks() -> Figures:
     """Clicks on frames whose features are there, further clicks on them, and clicks on frames that are new."""
     first, further, cold = [], [], []
-    with _open(Scene(240, HEIGHT, WIDTH, 3)) as (_, tab):
-        for frame in range(15):
+    with _open(Scene(200, HEIGHT, WIDTH, 3)) as (_, tab):
+        for frame in range(12):
             tab.go_to(frame)
             tab.page.wait_for_timeout(_PREPARED_MS)
             x, y = middle(tab.scene, frame)
@@ -42,7 +42,7 @@ def clicks() -> Figures:
             tab.settle()
             further.append(tab.click(x + 20, y))
             tab.page.wait_for_timeout(100)
-        for frame in range(40, 240, 20):
+        for frame in range(24, 200, 16):
             tab.go_to(frame)
             cold.append(tab.click(*middle(tab.scene, frame)))
             tab.settle()
@@ -67,7 +67,7 @@ def hover() -> Figures:
             tab.wander(step)
             step += 1
         rate = (tab.page.evaluate("probe.uploads") - before) / (time.monotonic() - began)
-        for frame in range(1, 41):
+        for frame in range(1, 25):
             tab.go_to(frame)
             tab.page.wait_for_timeout(_PREPARED_MS)
             for step in range(20 * (frame % 2)):
@@ -80,7 +80,7 @@ def hover() -> Figures:
 
 def tracking() -> Figures:
     """Frames a second of `masklet track`, and of the app whose page shows every frame it can, in turns."""
-    scene = Scene(160, HEIGHT, WIDTH, 1)
+    scene = Scene(120, HEIGHT, WIDTH, 1)
     x, y = middle(scene, 0)
     command, app_rate, watched = [], [], []
     with tempfile.TemporaryDirectory() as name:
