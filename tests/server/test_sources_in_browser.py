@@ -118,7 +118,7 @@ def test_a_camera_is_segmented_while_it_runs_and_its_recording_is_edited(
     tab = new_tab()
     tab.goto(f"{server.url}/")
     tab.get_by_role("link", name="Camera or screen").click()
-    tab.get_by_text("10:00").wait_for()
+    tab.get_by_text("10 minutes").wait_for()
     tab.get_by_role("button", name=re.compile("^Camera")).click()
     wait_for_frame(tab, 1)
     tab.mouse.click(*stage_point(tab, 80, 60, CAMERA_WIDTH, CAMERA_HEIGHT))
@@ -265,7 +265,7 @@ def test_axe_finds_no_violation(scheme: str, server: Any, new_tab: Callable[...,
     assert find_violations(tab) == []
     tab.keyboard.press("Escape")
     tab.goto(f"{server.url}/#/source")
-    tab.get_by_text("10:00").wait_for()
+    tab.get_by_text("10 minutes").wait_for()
     assert find_violations(tab) == []
     tab.get_by_role("button", name=re.compile("^Camera")).click()
     wait_for_frame(tab, 1)

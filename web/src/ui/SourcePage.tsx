@@ -3,7 +3,7 @@ import { getInfo, type Info } from "../core/api";
 import { StreamGrabber } from "../core/frame-grabber";
 import { LiveSource } from "../core/live-source";
 import { IconButton } from "./controls";
-import { formatBytes, formatTime } from "./format";
+import { formatBytes } from "./format";
 import { useNotices, useStore } from "./hooks";
 import { Icon, type IconName } from "./Icon";
 import { mediaHash } from "./route";
@@ -65,7 +65,7 @@ export function SourcePage() {
           Click objects while it runs. What was shown is recorded with its masks, and can then be corrected and exported
           like any video.
           {info !== null &&
-            ` A recording lasts ${formatTime(info.limits.source_seconds)} or takes ${formatBytes(info.limits.source_bytes)} at most; then it ends by itself.`}
+            ` A recording lasts ${Math.round(info.limits.source_seconds / 60)} minutes or takes ${formatBytes(info.limits.source_bytes)} at most; then it ends by itself.`}
         </p>
         <div className="source-kinds">
           {KINDS.map(({ kind, icon, name, about }) => (
@@ -103,7 +103,7 @@ function Running({ source, onAgain }: { readonly source: LiveSource; onAgain(): 
     <main className="opening">
       <h1>The recording has ended</h1>
       <p role="status">{reason.charAt(0).toUpperCase() + reason.slice(1)}.</p>
-      {media === null && <p>Nothing was kept under way to this page; see the list of all media.</p>}
+      {media === null && <p>What was recorded until then, if anything, is in the list of all media.</p>}
       <div className="source-ends">
         {media !== null && (
           <a className="button primary" href={mediaHash(media.id)}>
