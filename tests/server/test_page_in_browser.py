@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import re
@@ -21,8 +22,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from masklet.export import apply_effects
+from masklet.export.effects import Pixelate, Replace
 from masklet.export.masklet_json import read_masklet_json
 from masklet.masks import Rle
+from masklet.media import open_clip
 from masklet.server.running import bind
 from masklet.server.settings import Access
 
@@ -401,6 +405,87 @@ def violations(tab: Any) -> list[str]:
     return [f"{rule['id']}: {node['html'][:200]}" for rule in result["violations"] for node in rule["nodes"]]
 
 
+def add_effect(editor: Editor, name: str) -> None:
+    editor.tab.get_by_role("button", name="Add an effect").click()
+    editor.tab.get_by_role("menuitem", name=name, exact=True).click()
+
+
+def test_effects_are_exported_and_copied_as_they_are_shown(
+    server: Any, open_editor: Open, clips: Path, tmp_path: Path
+) -> None:
+    editor = open_editor(permissions=["clipboard-read", "clipboard-write"])
+    tab = editor.tab
+    plain = editor.picture().astype(int)
+    editor.click_object()
+    mask = decode(stored(server)[1, 0])
+    clear = clear_of(mask)
+
+    add_effect(editor, "Replace")
+    shown = editor.picture().astype(int)
+    assert np.abs(shown - plain)[mask & clear].max() < 12, "the object is as it was, without its mask's colour"
+    assert np.abs(shown - (0, 0xB1, 0x40))[~mask & clear].max() < 12, "the background is not"
+    tab.get_by_role("combobox", name=re.compile("^On")).select_option("Object 1")
+    shown = editor.picture().astype(int)
+    assert np.abs(shown - plain)[~mask & clear].max() < 12
+    assert np.abs(shown - (0, 0xB1, 0x40))[mask & clear].max() < 12
+    tab.keyboard.press("Escape")
+    tab.get_by_role("button", name="Effects", exact=True).click()
+    assert np.abs(editor.picture().astype(int) - shown)[mask & clear].max() > 12, "the masks are back"
+    tab.get_by_role("button", name="Effects", exact=True).click()
+    add_effect(editor, "Pixelate")
+    tab.get_by_role("combobox", name=re.compile("^On")).select_option("Background")
+    shown = editor.picture().astype(int)
+
+    effects = [Replace(target=1), Pixelate(target="background")]
+    with open_clip(clips / "square.mp4") as clip:
+        expected = apply_effects(clip[0], {1: mask}, effects).astype(int)
+    assert np.abs(shown - expected)[clear].mean() < 4, "the stage shows what the library draws"
+    tab.get_by_role("button", name="Export").click()
+    tab.get_by_role("radio", name=re.compile("^Video with effects")).check()
+    with tab.expect_download() as download:
+        tab.get_by_role("dialog").get_by_role("button", name="Export", exact=True).click()
+    download.value.save_as(tmp_path / "effects.mp4")
+    with open_clip(tmp_path / "effects.mp4") as made:
+        assert np.abs(made[0].astype(int) - expected).mean() < 8
+    tab.keyboard.press("Escape")
+
+    tab.get_by_role("button", name="Copy this frame").click()
+    tab.get_by_role("menuitem", name="Copy cut-out").click()
+    expect(tab.get_by_text("The picture is on the clipboard").first).to_be_attached()
+    encoded = tab.evaluate(
+        """async () => {
+            const [item] = await navigator.clipboard.read();
+            const bytes = new Uint8Array(await (await item.getType("image/png")).arrayBuffer());
+            return bytes.toBase64?.() ?? btoa(String.fromCharCode(...bytes));
+        }"""
+    )
+    copied = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGBA"))
+    assert np.array_equal(copied[:, :, 3][clear] > 127, mask[clear])
+
+    tab.reload()
+    expect(tab.get_by_role("button", name="Pixelate background")).to_be_visible()
+
+
+def test_effects_without_webgl(playwright: Any, open_editor: Open, server: Any) -> None:
+    browser = launch(playwright, "--disable-3d-apis")
+    editor = open_editor(browser=browser)
+    plain = editor.picture().astype(int)
+    editor.click_object()
+    mask = decode(stored(server)[1, 0])
+    clear = clear_of(mask)
+    add_effect(editor, "Replace")
+    shown = editor.picture().astype(int)
+    assert np.abs(shown - plain)[mask & clear].max() < 12
+    assert np.abs(shown - (0, 0xB1, 0x40))[~mask & clear].max() < 12
+    editor.tab.get_by_role("button", name="Remove Replace, background").click()
+    for name in ("Blur", "Pixelate", "Desaturate", "Spotlight", "Gradient", "Colour", "Erase", "Outline", "Cut out"):
+        before = editor.picture().astype(int)
+        add_effect(editor, name)
+        assert np.abs(editor.picture().astype(int) - before).max() > 12, name
+    editor.tab.context.close()
+    browser.close()
+
+
 @pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm install in web/")
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_axe_finds_no_violation_in_the_login(
@@ -437,6 +522,11 @@ def test_axe_finds_no_violation(scheme: str, server: Any, open_editor: Open) -> 
     tab.keyboard.press("Escape")
     tab.get_by_role("button", name="More about Object 1").click()
     check("menu")
+    tab.keyboard.press("Escape")
+    add_effect(editor, "Replace")
+    add_effect(editor, "Text")
+    expect(tab.get_by_role("combobox", name=re.compile("^Place"))).to_be_visible()
+    check("effects")
     tab.goto(f"{server.url}/")
     expect(tab.get_by_role("link", name="square.mp4")).to_be_visible()
     check("gallery")
