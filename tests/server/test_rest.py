@@ -57,7 +57,7 @@ def test_info_says_what_the_server_is_and_allows(one_server) -> None:
     info = one_server.http.get("/api/info").json()
     assert info["model"] == {"name": "nano", "image_size": 128}
     assert info["roots"] == [{"name": "clips"}]
-    assert set(info["limits"]) == {"upload_bytes", "frames", "pixels"}
+    assert set(info["limits"]) >= {"upload_bytes", "frames", "pixels", "source_pixels"}
     assert one_server.http.get("/healthz").json() == {"status": "ok"}
     assert "masklet_requests_total" in one_server.http.get("/metrics").text
 
