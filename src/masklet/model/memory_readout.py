@@ -84,7 +84,7 @@ class MemoryReadout(nn.Module):
         memory map has one place for `pool` x `pool` of them.
         """
         objects, heads = len(times), len(self.sharpness)
-        asked, place = (_centres(grid[0] // n, grid[1] // n).to(keys) for n in (1, pool))  # [N, 2] each
+        asked, place = (_centres(grid[0] // n, grid[1] // n, keys.device).to(keys) for n in (1, pool))  # [N, 2] each
         sharpness = self.sharpness.exp().to(keys)[None, :, None, None]
         near = self.locality.exp().to(keys)[:, times].transpose(0, 1)  # [O, H, R]
         trust = self.trust.to(keys)[:, times].transpose(0, 1)
@@ -116,7 +116,8 @@ class MemoryReadout(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, scale=1.0)[..., :given]
 
 
-def _centres(height: int, width: int) -> Tensor:
+def _centres(height: int, width: int, device: torch.device) -> Tensor:
     """Cell centres as y, x in shares of the image: [h * w, 2]."""
-    y, x = torch.meshgrid((torch.arange(height) + 0.5) / height, (torch.arange(width) + 0.5) / width, indexing="ij")
+    rows, columns = ((torch.arange(side, device=device) + 0.5) / side for side in (height, width))
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
     return torch.stack((y, x), dim=-1).reshape(-1, 2)

@@ -100,8 +100,8 @@ class Engine:
         # The memory sees the mask before its holes are filled.
         memories = model.encode_memory(features.embedding, model.upsample(logits).sigmoid(), visible)
         memories = memories.to(torch.bfloat16)
-        scores = [float(score) for score in decoded.object_score[:, 0]]
-        ious = [float(iou) for iou in chosen.iou[:, 0]]
+        scores = [float(score) for score in decoded.object_score[:, 0].cpu()]  # one wait for an accelerator, not O
+        ious = [float(iou) for iou in chosen.iou[:, 0].cpu()]
         return [
             replace(self._record(logits[i], pointers[i], score=scores[i], iou=ious[i]), memory=memories[i].clone())
             for i in range(len(selections))
