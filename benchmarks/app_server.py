@@ -19,7 +19,7 @@ from masklet.store import Store
 def load() -> MakeSession:
     model = load_model("nano", device="cpu")
 
-    def make(clip: Clip, features: FeatureStore) -> VideoSession:
+    def make(clip: Clip | None, features: FeatureStore) -> VideoSession:
         return VideoSession(model, clip, features=features)
 
     return make

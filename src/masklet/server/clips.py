@@ -11,7 +11,7 @@ from masklet.media.clip import Frame
 from masklet.store import Media
 
 _OPEN = 8
-_KEPT_BYTES = 64 * 2**20
+_KEPT_BYTES = 24 * 2**20
 """Of decoded frames, in every clip."""
 
 

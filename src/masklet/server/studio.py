@@ -160,6 +160,7 @@ class Studio:
         bench = self._benches.pop(media_id)
         await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, bench.close))
         self._features.drop(media_id)
+        self.clips.forget(media_id)
 
     def _make_bench(self, media: Media) -> Workbench:
         clip = self.clips.get(media)
