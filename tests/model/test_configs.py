@@ -42,8 +42,8 @@ def test_image_sizes_are_multiples_of_32(size: int):
 def test_another_image_size_is_another_value():
     small = NANO.at(64)
     assert (small.image_size, small.grid) == (64, 4)
-    assert NANO.image_size == 384
-    assert small.at(384) == NANO
+    assert NANO.image_size == 448
+    assert small.at(448) == NANO
 
 
 def test_windows_lag_one_block_at_each_stage():

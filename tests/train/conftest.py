@@ -42,6 +42,7 @@ def sources() -> Sources:
 def tiny() -> ModelConfig:
     return replace(
         NANO,
+        memory_stride=1,  # training attends to the last frames
         name="tiny",
         image_size=64,
         d_model=64,
