@@ -43,8 +43,8 @@ def test_no_such_rung(level):
     [
         ({"memory_recent": 0}, r"1\.\.3 or None, got 0"),
         ({"memory_recent": 4}, r"1\.\.3 or None, got 4"),
-        ({"memory_pool": 5}, "divide the grid of 24 cells, got 5"),
-        ({"memory_pool": 0}, "divide the grid of 24 cells, got 0"),
+        ({"memory_pool": 5}, "divide the grid of 28 cells, got 5"),
+        ({"memory_pool": 0}, "divide the grid of 28 cells, got 0"),
     ],
 )
 def test_impossible_configurations(change, message):
