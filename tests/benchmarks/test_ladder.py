@@ -22,8 +22,8 @@ def test_rungs_are_measured_once_and_quality_comes_beside_them(tmp_path, monkeyp
     ladder.run(tmp_path, again=False)
     assert len(asked) == 2 * (1 + len(FAST))
     text = ladder.section(ladder.read())
-    assert "| 0 | fp32 | 384 | 3 | 1x1 | 10.0 | 100.0 | 70.0 |" in text
-    assert "| 2 | bf16 | 320 | 1 | 2x2 | 12.0 | 102.0 | 50.0 |" in text
+    assert "| 0 | fp32 | 448 | 3 | 1x1 | 10.0 | 100.0 | 70.0 |" in text
+    assert "| 2 | bf16 | 384 | 1 | 2x2 | 12.0 | 102.0 | 50.0 |" in text
 
 
 def test_the_mean_of_a_run_is_found(tmp_path):

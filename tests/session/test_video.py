@@ -252,7 +252,7 @@ def test_state_of_a_live_session_stays_small(model: Sam2, frames: np.ndarray) ->
         live.push(frames[index % len(frames)])
     state = live.objects[1]
     assert len(state.visited) <= KEPT_FRAMES
-    assert len(state.bank.tracked.frames()) <= 8
+    assert len(state.bank.tracked.frames()) <= model.config.memory_reach + 2
     assert len(dict(state.bank.tracked.pointer_frames())) <= 32
 
 

@@ -45,7 +45,7 @@ def test_a_finished_run(history: History) -> None:
     for line in (
         "# Model card: nano, trained by `nano`",
         "| parameters | 4.7 million |",
-        "| input | 384 x 384 pixels |",
+        "| input | 448 x 448 pixels |",
         "| started from | nano |",
         "| weights | `weights.safetensors` (the last), `best.safetensors` (the best) |",
         "| run | finished, 4 steps |",

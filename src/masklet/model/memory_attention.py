@@ -55,8 +55,8 @@ class RotaryLinear(Linear):
         turned = [
             torch.addcmul(linear(one, self.weight, self.bias) * cos, linear(one, ahead, bias), sin) for one in maps
         ]
-        rest = [self(x[:, placed:])] if unplaced else []
-        return torch.cat(turned + rest, dim=1) if len(turned + rest) > 1 else turned[0]
+        parts = [*turned, self(x[:, placed:])] if unplaced else turned
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 class SelfAttention(nn.Module):

@@ -24,6 +24,7 @@ _CHUNK = 2**16
 _MOST_HEAD = 2**16
 _IDLE_SECONDS = 75.0
 _CONNECT_SECONDS = 5.0
+_PARTING_SECONDS = 2.0
 # Of one connection only, or told by the front itself.
 _NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"expect", b"x-forwarded-for"}
 
@@ -149,6 +150,8 @@ class Front:
             body.cancel()
             with contextlib.suppress(asyncio.CancelledError, OSError, h11.ProtocolError):
                 await body
+        if not whole:
+            await _hear_out(client)
         return whole and client.http.our_state is h11.DONE and client.http.their_state is h11.DONE
 
     async def _pass_through(self, client: _Side, worker: _Side, request: h11.Request, peer: str) -> None:
@@ -258,6 +261,16 @@ async def _pour(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 def _is_upgrade(request: h11.Request) -> bool:
     return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in request.headers)
+
+
+async def _hear_out(client: _Side) -> None:
+    """Reads for a while what is still coming, and forgets it: a connection that is closed with bytes unread is reset,
+    and its answer may be lost with it (RFC 9112, section 9.6)."""
+    with contextlib.suppress(OSError, TimeoutError):
+        client.writer.write_eof()
+        async with asyncio.timeout(_PARTING_SECONDS):
+            while await client.reader.read(2**16):
+                pass
 
 
 async def _refuse(client: _Side, status: int, message: str) -> None:

@@ -56,4 +56,4 @@ def frame_tensor(picture: NDArray[np.uint8], side: int, device: torch.device) ->
     rows /= 255
     rows -= np.tile(np.array(MEAN, np.float32), side)
     rows /= np.tile(np.array(STD, np.float32), side)
-    return torch.from_numpy(rows).view(side, side, 3).permute(2, 0, 1)[None].to(device)
+    return torch.as_tensor(rows).view(side, side, 3).permute(2, 0, 1)[None].to(device)

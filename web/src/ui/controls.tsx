@@ -57,10 +57,10 @@ export function Dialog({ title, className = "", children, onClose }: DialogProps
   }, []);
   return (
     <dialog ref={element} className={`dialog ${className}`} aria-labelledby={heading} onClose={onClose}>
-      <header className="dialog-head">
+      <div className="dialog-head">
         <h2 id={heading}>{title}</h2>
         <IconButton icon="close" label="Close" onClick={onClose} />
-      </header>
+      </div>
       {children}
     </dialog>
   );
