@@ -16,7 +16,7 @@ from masklet.data.layouts import open_videos
 from masklet.data.samples import Source
 from masklet.data.sources import open_collections
 from masklet.data.stills import StillPool, StillSource
-from masklet.data.synthesis import ClipSynthesis
+from masklet.data.synthesis import ClipSynthesis, Variety, joined
 from masklet.media import MediaError
 
 
@@ -181,13 +181,48 @@ def test_a_slow_shutter_blurs_what_moves_and_not_the_masks(pool: StillPool) -> N
     sharper = 0
     for seed in range(10):
         sharp, blurred = (
-            ClipSynthesis(pool, blurred=share).sample(np.random.default_rng(seed), 4, 96, 1) for share in (0.0, 1e-9)
+            ClipSynthesis(pool, variety=Variety(blurred=share)).sample(np.random.default_rng(seed), 4, 96, 1)
+            for share in (0.0, 1e-9)
         )
         assert np.array_equal(sharp.frames, blurred.frames)  # a share that is never drawn changes nothing
-        blurred = ClipSynthesis(pool, blurred=1.0).sample(np.random.default_rng(seed), 4, 96, 1)
+        blurred = ClipSynthesis(pool, variety=Variety(blurred=1.0)).sample(np.random.default_rng(seed), 4, 96, 1)
         edges = [cv2.Laplacian(sample.frames[1:].reshape(-1, 96, 3), cv2.CV_32F).std() for sample in (sharp, blurred)]
         sharper += edges[0] > edges[1]
     assert sharper >= 8
+
+
+def test_filmed_grounds_and_objects_are_made_into_clips(pool: StillPool, clip: FilmedClip) -> None:
+    films = ClipSource([clip], max_stride=1, reverse=0, framing=Whole(flip=0))
+    variety = Variety(filmed_grounds=1.0, filmed_objects=0.0, blurred=0.0, twins=0.0)
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        sample = ClipSynthesis(pool, films, variety).sample(rng, 4, 64, 3)
+        assert sample.source.split(" + ")[0] == "films/walk"
+    variety = Variety(filmed_grounds=0.0, filmed_objects=1.0, blurred=0.0)
+    sources = {
+        name
+        for seed in range(12)
+        for name in ClipSynthesis(pool, films, variety)
+        .sample(np.random.default_rng(seed), 4, 64, 3)
+        .source.split(" + ")
+    }
+    assert any(name.startswith("things/") for name in sources)
+    assert {name for name in sources if not name.startswith("things/")} == {"films/walk"}
+    untouched = clip.frames([0])[0]
+    assert np.array_equal(untouched, read_frame(clip.video.frames[0]))  # what is pasted goes into a copy
+
+
+def test_objects_that_touch_become_one() -> None:
+    """Two halves of a square touch; the corner does not."""
+    masks = np.zeros((3, 40, 40), bool)
+    masks[0, :4, :4] = masks[1, 10:20, 10:15] = masks[2, 10:20, 16:20] = True
+    both, corner = joined(masks)
+    assert np.array_equal(both, masks[1] | masks[2])
+    assert np.array_equal(corner, masks[0])
+    assert np.array_equal(joined(masks[:2]), masks[:2])
+    halves = np.zeros((2, 40, 40), bool)
+    halves[0, :, :20] = halves[1, :, 20:] = True
+    assert np.array_equal(joined(halves), halves)  # together they would be all there is
 
 
 def test_a_mosaic_keeps_each_instance_in_its_quarter(pool: StillPool) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from masklet.data.framing import Crop, RandomCrop, Whole, keeping
-from masklet.data.motion import TARGET, Motion, sampling_grid, thin_plate
+from masklet.data.motion import TARGET, Motion, Swing, sampling_grid, thin_plate
 from masklet.data.photometric import blur_some, jitter_colours
 
 
@@ -24,6 +24,22 @@ def test_motion_between_frames_lies_between_them() -> None:
     assert (middle <= np.maximum(before, after) + 1).all()
     assert np.allclose(motion.flow(2.5), (motion.flow(2) + motion.flow(3)) / 2, atol=1e-4)
     assert np.allclose(motion.matrix(4.0), motion.matrix(4))
+
+
+def test_what_swings_starts_at_rest_and_stays_near() -> None:
+    swing = Swing(np.random.default_rng(3), 8, reach=0.1)
+    columns, rows = np.meshgrid(np.arange(40.0), np.arange(20.0))
+    x, y = swing.grid(0, 20, 40)
+    assert np.allclose(x, columns)
+    assert np.allclose(y, rows)
+    reached = []
+    for t in range(1, 8):
+        x, y = swing.grid(t, 20, 40)
+        assert x.shape == y.shape == (20, 40)
+        reached.append(float(np.hypot(x - columns, y - rows).max()))
+    assert 0.5 < max(reached) < 40
+    stiff = Swing(np.random.default_rng(3), 8, reach=0.0)
+    assert np.allclose(stiff.grid(5, 20, 40)[0], columns)
 
 
 def test_a_thin_plate_passes_through_its_knots_and_keeps_planes() -> None:

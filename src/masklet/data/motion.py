@@ -77,6 +77,40 @@ class Motion:
         return cv2.resize(self._bent * reached, (self._size, self._size), interpolation=cv2.INTER_CUBIC)
 
 
+class Swing:
+    """A layer bends to and fro about its own middle: two smooth warps, each at a pace of its own, none at time 0.
+
+    Parameters
+    ----------
+    length: frames of the clip.
+    reach: standard deviation of how far its parts move, a share of the layer's longer side.
+    """
+
+    def __init__(self, rng: np.random.Generator, length: int, reach: float = 0.07) -> None:
+        self._length = length
+        side = np.linspace(0, 1, 4)
+        knots = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2) + rng.uniform(-0.04, 0.04, (16, 2))
+        side = (np.arange(_GRID) + 0.5) / _GRID
+        grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+        amounts = rng.uniform(0, 1.5, 2) * reach
+        self._warps = [
+            thin_plate(knots, rng.normal(0, amount, knots.shape), grid).reshape(_GRID, _GRID, 2).astype(np.float32)
+            for amount in amounts
+        ]
+        self._turns = rng.uniform(0.2, 0.9, 2)
+        self._phases = rng.uniform(0, 2 * np.pi, 2)
+
+    def grid(self, t: float, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """Positions x and y, each [height, width] float32, in the layer at rest for its pixels at time `t`."""
+        angles = self._phases + 2 * np.pi * self._turns * t / max(self._length - 1, 1)
+        shares = np.sin(angles) - np.sin(self._phases)
+        bent = shares[0] * self._warps[0] + shares[1] * self._warps[1]
+        moved = cv2.resize(bent.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        moved *= max(height, width)
+        x = np.arange(width, dtype=np.float32)[None, :] + moved[..., 0]
+        return x, np.arange(height, dtype=np.float32)[:, None] + moved[..., 1]
+
+
 def thin_plate(knots: np.ndarray, shifts: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The thin-plate spline that moves `knots` [K, 2] by `shifts` [K, 2], at `points` [N, 2]: shifts [N, 2].
 

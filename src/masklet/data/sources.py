@@ -114,11 +114,12 @@ def sources_of(
     annotated = pictured or [(c.clips, ratios.get(c.name, len(c.clips))) for c in filmed]
     pool = StillPool(annotated, augmentation.least)
     stills: Source = StillSource(pool, augmentation.still_mosaics, augmentation.stills)
-    synthetic: Source = ClipSynthesis(pool)
-    real = synthetic
+    films = None
     if filmed:
         parts = [(_clip_source(c, augmentation), ratios.get(c.name, len(c.clips))) for c in filmed]
-        real = Mixture(parts) if len(parts) > 1 else parts[0][0]
+        films = Mixture(parts) if len(parts) > 1 else parts[0][0]
+    synthetic: Source = ClipSynthesis(pool, films)
+    real = films or synthetic
     if augmentation.vanishing:
         synthetic, real = (Vanishing(source, stills, augmentation.vanishing) for source in (synthetic, real))
     if unlabelled:

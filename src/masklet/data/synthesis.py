@@ -1,34 +1,52 @@
-"""Clips made from stills: a moving, bending background and objects cut from other stills that move over it.
+"""Clips made from stills: a moving, bending background and objects cut from elsewhere that move over it.
 
 The motion of every layer is known, so every mask is exact. Objects enter and leave, cross and hide each other; targets
-come from the background picture itself (they move with it and bend) or from a pasted layer. Some clips are filmed with
-a slow shutter: each layer is blurred along its own motion.
+come from the background itself (they move with it and bend) or from a pasted layer. Some clips are filmed with a slow
+shutter: each layer is blurred along its own motion. Where there are filmed clips, backgrounds and pasted objects come
+from these too, so that real motion is seen before many backgrounds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from masklet.data.framing import Crop, RandomCrop
-from masklet.data.motion import CAMERA, TARGET, Motion, sampling_grid
-from masklet.data.samples import Sample, promptable
+from masklet.data.motion import CAMERA, TARGET, Motion, Swing, sampling_grid
+from masklet.data.pasting import Cutout, Shutter, cut_out, paste
+from masklet.data.samples import Sample, Source, promptable
 from masklet.data.stills import TRIES, Picture, StillPool
 
-_EXPOSURES = 5  # moments that a blurred frame is the mean of
 _MOST_OWN = 4  # of a background's own objects
+_LARGEST = 0.5
+"""Share of its picture that a cut-out covers at most; at least a hundredth."""
+_CUT_OFF = 0.03
+"""Share of the edge of a filmed view that its object covers at most: it would show straight sides elsewhere."""
 _CROP = RandomCrop(min_share=0.3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Cutout:
-    """An object cut from its picture: image [h,w,3], opacity [h,w] float32 0..1, a margin around it."""
+class Variety:
+    """How often clips show what.
 
-    name: str
-    image: np.ndarray
-    opacity: np.ndarray
+    Attributes
+    ----------
+    blurred: share of clips with motion blur.
+    joined: share of pictures of which two objects that touch are one: a rider and what is ridden.
+    swinging: share of objects cut from stills that bend by themselves, as what has limbs does.
+    twins: share of the second and third pasted objects that look like the one before.
+    filmed_grounds, filmed_objects: share of the backgrounds, and of the pasted objects, that come from filmed clips,
+        where there are any.
+    """
+
+    blurred: float = 0.1
+    joined: float = 0.25
+    swinging: float = 0.5
+    twins: float = 0.3
+    filmed_grounds: float = 0.25
+    filmed_objects: float = 0.35
 
 
 class ClipSynthesis:
@@ -37,14 +55,16 @@ class ClipSynthesis:
     Parameters
     ----------
     pool: where backgrounds and objects come from.
-    blurred: share of clips with motion blur.
+    films: where filmed ones come from; None: there are none.
+    variety: how often clips show what.
     """
 
     name = "synthesis"
 
-    def __init__(self, pool: StillPool, blurred: float = 0.1) -> None:
+    def __init__(self, pool: StillPool, films: Source | None = None, variety: Variety | None = None) -> None:
         self._pool = pool
-        self._blurred = blurred
+        self._films = films
+        self._variety = variety or Variety()
 
     def sample(self, rng: np.random.Generator, length: int, size: int, objects: int) -> Sample:
         """Draw a clip whose first frame shows at least one promptable object."""
@@ -57,56 +77,79 @@ class ClipSynthesis:
 
     def _render(self, rng: np.random.Generator, length: int, size: int) -> tuple[np.ndarray, np.ndarray, str]:
         """Frames [T,S,S,3] uint8, the masks [N,T,S,S] bool of every object, background ones first, and a name."""
-        background = self._pool.draw(rng, _MOST_OWN)
-        crop = _CROP(rng, *background.image.shape[:2])
-        shutter = _Shutter(length, rng.uniform(0.25, 0.8) if rng.random() < self._blurred else 0.0)
-        frames, own = _moving_background(rng, background, crop, shutter, size)
-        layers, names = [own], [background.name]
-        pasted = int(rng.choice([0, 1, 2, 3], p=[0.25, 0.4, 0.25, 0.1]))
-        for index in range(pasted):
-            cutout = self._cutout(rng)
-            names.append(cutout.name)
-            opacity = _paste(rng, frames, cutout, shutter, size, crosses=index > 0)
+        variety = self._variety
+        exposure = rng.uniform(0.25, 0.8)
+        shutter = Shutter(length, exposure if rng.random() < variety.blurred else 0.0)
+        frames, own, name = self._ground(rng, shutter, size)
+        layers, names = [own], [name]
+        cutout: Cutout | None = None
+        for index in range(int(rng.choice([0, 1, 2, 3], p=[0.25, 0.4, 0.25, 0.1]))):
+            if cutout is None or rng.random() >= variety.twins:
+                cutout = self._cutout(rng, length, size)
+                names.append(cutout.name)
+            opacity = paste(rng, frames, cutout, shutter, crosses=index > 0)
             solid = opacity > 0.5
             layers = [layer & ~solid for layer in layers]
             layers.append(solid[None])
         return frames, np.concatenate(layers), " + ".join(names)
 
-    def _cutout(self, rng: np.random.Generator) -> _Cutout:
+    def _ground(self, rng: np.random.Generator, shutter: Shutter, size: int) -> tuple[np.ndarray, np.ndarray, str]:
+        """Frames and masks of what is behind everything, and its name."""
+        if self._films is not None and rng.random() < self._variety.filmed_grounds:
+            film = self._films.sample(rng, shutter.length, size, _MOST_OWN)
+            return film.frames.copy(), film.masks, film.source
+        picture = self._picture(rng)
+        crop = _CROP(rng, *picture.image.shape[:2])
+        return *_moving_background(rng, picture, crop, shutter, size), picture.name
+
+    def _cutout(self, rng: np.random.Generator, length: int, size: int) -> Cutout:
+        """An object from a filmed clip or a still."""
+        filmed = self._films is not None and rng.random() < self._variety.filmed_objects
         for _ in range(TRIES):
-            picture = self._pool.draw(rng, _MOST_OWN)
-            areas = picture.masks.mean(axis=(1, 2))
-            fitting = np.flatnonzero((areas > 0.01) & (areas < 0.5))
-            if not len(fitting):
+            if filmed and self._films is not None:
+                film = self._films.sample(rng, length, size, 1)
+                name, images, masks = film.source, film.frames, film.masks[:1]
+            else:
+                picture = self._picture(rng)
+                name, images, masks = picture.name, picture.image[None], picture.masks[:, None]
+            areas = masks[:, 0].mean(axis=(1, 2))
+            fitting = np.flatnonzero((areas > 0.01) & (areas < _LARGEST))
+            if not len(fitting) or (filmed and _cut_off(masks[0]) > _CUT_OFF):
                 continue
-            mask = picture.masks[rng.choice(fitting)]
-            rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-            y0, y1 = max(rows[0] - 4, 0), min(rows[-1] + 5, mask.shape[0])
-            x0, x1 = max(columns[0] - 4, 0), min(columns[-1] + 5, mask.shape[1])
-            opacity = mask[y0:y1, x0:x1].astype(np.float32)
-            # Soft edge, a little inside the outline: no rim of the old surroundings, no aliased border to learn from.
-            opacity = np.clip(cv2.GaussianBlur(opacity, (0, 0), 1.2) * 1.6 - 0.5, 0, 1)
-            return _Cutout(name=picture.name, image=picture.image[y0:y1, x0:x1], opacity=opacity)
-        raise ValueError(f"no picture of {TRIES} had an object that covers 1..50 % of it")
+            cutout = cut_out(name, images, masks[rng.choice(fitting)])
+            if filmed or rng.random() >= self._variety.swinging:
+                return cutout
+            return replace(cutout, swing=Swing(rng, length))
+        raise ValueError(f"no picture of {TRIES} had an object that covers 1..{100 * _LARGEST:.0f} % of it")
+
+    def _picture(self, rng: np.random.Generator) -> Picture:
+        """A still; of some, two objects that touch are one."""
+        picture = self._pool.draw(rng, _MOST_OWN)
+        if rng.random() >= self._variety.joined:
+            return picture
+        return replace(picture, masks=joined(picture.masks))
 
 
-@dataclass(frozen=True, slots=True)
-class _Shutter:
-    """How long each of `length` frames is exposed, as a share of the time between two; 0 is an instant."""
+def _cut_off(masks: np.ndarray) -> float:
+    """Share of the edges of masks [T, H, W] that is covered."""
+    edges = [masks[:, 0], masks[:, -1], masks[:, :, 0], masks[:, :, -1]]
+    return float(np.concatenate(edges, axis=1).mean())
 
-    length: int
-    open: float
 
-    def moments(self, t: int) -> list[float]:
-        """The times, 0..length-1, that frame `t` is the mean of."""
-        if not self.open:
-            return [float(t)]
-        spread = np.linspace(-0.5, 0.5, _EXPOSURES) * self.open
-        return np.clip(t + spread, 0, self.length - 1).tolist()
+def joined(masks: np.ndarray) -> np.ndarray:
+    """Masks [N, H, W] of which the first two that touch, if any do, are one, the first: N or N - 1 of them."""
+    wider = [cv2.dilate(mask.view(np.uint8), np.ones((5, 5), np.uint8)) > 0 for mask in masks]
+    for first in range(len(masks)):
+        for second in range(first + 1, len(masks)):
+            both = masks[first] | masks[second]
+            if both.mean() < _LARGEST and (wider[first] & masks[second]).any():
+                others = [mask for number, mask in enumerate(masks) if number not in (first, second)]
+                return np.stack([both, *others])
+    return masks
 
 
 def _moving_background(
-    rng: np.random.Generator, picture: Picture, crop: Crop, shutter: _Shutter, size: int
+    rng: np.random.Generator, picture: Picture, crop: Crop, shutter: Shutter, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Frames [T,S,S,3] and masks [N,T,S,S] of the picture's objects (8 at most), all seen by a moving camera."""
     length = shutter.length
@@ -141,55 +184,3 @@ def _moving_background(
                 exposed += cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
             frames[t] = (exposed / len(moments) + 0.5).astype(np.uint8)
     return frames, np.stack([(seen >> bit) & 1 > 0 for bit in range(len(picture.masks))])
-
-
-def _paste(
-    rng: np.random.Generator, frames: np.ndarray, cutout: _Cutout, shutter: _Shutter, size: int, *, crosses: bool
-) -> np.ndarray:
-    """Draw a moving cut-out into `frames` in place; its opacity [T,S,S] is returned.
-
-    One that `crosses` starts anywhere, outside too, and travels far: an occluder, or something that enters or leaves.
-    """
-    height, width = cutout.opacity.shape
-    extent = size * np.exp(rng.uniform(np.log(0.15), np.log(0.75)))
-    squeeze = np.exp(rng.uniform(-0.3, 0.3))
-    scale = extent / max(height, width)
-    sx, sy = scale * squeeze, scale / squeeze
-    image, opacity = cutout.image, cutout.opacity
-    if scale < 0.75:
-        shape = (max(2, round(width * sx)), max(2, round(height * sy)))
-        image = cv2.resize(image, shape, interpolation=cv2.INTER_AREA)
-        opacity = cv2.resize(opacity, shape, interpolation=cv2.INTER_AREA)
-        sx = sy = 1.0
-        height, width = opacity.shape
-    margin = 0.2 if crosses else -0.15
-    centre = rng.uniform(-margin, 1 + margin, 2) * size
-    flip = -1.0 if rng.random() < 0.5 else 1.0
-    to_frame = np.array(
-        [[sx * flip, 0, centre[0] - flip * sx * width / 2], [0, sy, centre[1] - sy * height / 2], [0, 0, 1]]
-    )
-    length = shutter.length
-    motion = Motion(rng, TARGET, length, size, pivot=(float(centre[0]), float(centre[1])))
-    travel = rng.uniform(-0.8, 0.8, 2) * size if crosses or rng.random() < 0.25 else np.zeros(2)
-    covered = np.zeros((length, size, size), np.float32)
-    for t in range(length):
-        moments = shutter.moments(t)
-        light = np.zeros((size, size, 3), np.float32)
-        for moment in moments:
-            shift = np.eye(3)
-            shift[:2, 2] = travel * moment / max(length - 1, 1)
-            x, y = sampling_grid(shift @ motion.matrix(moment) @ to_frame, motion.flow(moment))
-            alpha = cv2.remap(opacity, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-            left, top, w, h = cv2.boundingRect((alpha > 0).astype(np.uint8))
-            if w == 0:
-                continue
-            box = np.s_[top : top + h, left : left + w]
-            colour = cv2.remap(image, x[box], y[box], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            light[box] += colour * alpha[box][..., None]
-            covered[t] += alpha
-        covered[t] /= len(moments)
-        left, top, w, h = cv2.boundingRect((covered[t] > 0).astype(np.uint8))
-        box = np.s_[top : top + h, left : left + w]
-        through = 1 - covered[t][box][..., None]
-        frames[t][box] = (frames[t][box] * through + light[box] / len(moments) + 0.5).astype(np.uint8)
-    return covered
