@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +36,17 @@ from masklet.store import Store
 FRAMES, HEIGHT, WIDTH = 8, 64, 96
 SQUARE = [30.0, 30.0]
 """A point on the object in frame 0."""
+AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE_MS = 60_000
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @dataclass(slots=True)
@@ -301,3 +317,102 @@ def one_server(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A server that the tests of a module share."""
     with serve(tmp_path_factory.mktemp("data")) as running:
         yield running
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A server that was started on the command line, and the address that it printed."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+
+@pytest.fixture(scope="session")
+def command() -> Callable[..., AbstractContextManager[Command]]:
+    """`with command("app", ...) as started:` masklet as people start it, killed at the end if it still runs."""
+
+    @contextmanager
+    def start(*words: str | Path) -> Iterator[Command]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from masklet.cli.main import main; main()", *map(str, words)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
+            assert found is not None
+            yield Command(process, found.group())
+        finally:
+            process.kill()
+            process.wait(30)
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., Any]]:
+    """Starts Debian's chromium, or the browser that playwright has installed, with more words on its command line."""
+    api: Any = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'", exc_type=ImportError
+    )
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with api.sync_playwright() as playwright:
+        api.expect.set_options(timeout=PATIENCE_MS)
+
+        def start(*more: str) -> Any:
+            try:
+                return playwright.chromium.launch(executable_path=program, args=[*QUIET, *more])
+            except api.Error as error:
+                first = str(error).strip().splitlines()[0]
+                pytest.skip(f"needs a browser: apt-get install chromium, or playwright install chromium ({first})")
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[..., Any]) -> Iterator[Any]:
+    found = launch()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def new_tab(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens tabs; whatever they complain about, but for what is `expected`, fails the test."""
+    complaints: list[str] = []
+    contexts: list[Any] = []
+
+    def make(browser: Any = browser, expected: re.Pattern[str] | None = None, **options: Any) -> Any:
+        def note(message: Any) -> None:
+            if message.type == "error" and not (expected and expected.search(message.text)):
+                complaints.append(message.text)
+
+        context = browser.new_context(**{"viewport": {"width": 1000, "height": 700}, **options})
+        context.set_default_timeout(PATIENCE_MS)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("console", note)
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        return tab
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="session")
+def violations() -> Callable[[Any], list[str]]:
+    """What axe-core says of a tab is in the way of people."""
+    if not AXE.is_file():
+        pytest.skip("needs axe-core: npm install in web/")
+
+    def find(tab: Any) -> list[str]:
+        tab.evaluate(AXE.read_text(encoding="utf-8"))
+        result = tab.evaluate("axe.run()")
+        return [f"{rule['id']}: {node['html'][:200]}" for rule in result["violations"] for node in rule["nodes"]]
+
+    return find

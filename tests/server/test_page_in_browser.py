@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import re
-import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,19 +33,8 @@ expect = playwright_api.expect
 FRAMES, HEIGHT, WIDTH = 8, 64, 96
 """Of the clip in conftest.py."""
 ON_SQUARE = (30, 30)
-AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 MARGIN = 16
 """CSS pixels that the page leaves around a picture that fits the stage."""
-PATIENCE_MS = 60_000
 
 Pixels = NDArray[np.uint8]
 
@@ -118,55 +102,6 @@ class Editor:
 
 
 Open = Callable[..., Editor]
-
-
-def launch(playwright: Any, *more: str) -> Any:
-    """Debian's chromium, or the browser that playwright has installed."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    try:
-        return playwright.chromium.launch(executable_path=program, args=[*QUIET, *more])
-    except playwright_api.Error as error:
-        first = str(error).strip().splitlines()[0]
-        pytest.skip(f"needs a browser: apt-get install chromium, or playwright install chromium ({first})")
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Any]:
-    with playwright_api.sync_playwright() as started:
-        expect.set_options(timeout=PATIENCE_MS)
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Any) -> Iterator[Any]:
-    found = launch(playwright)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def new_tab(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens tabs; whatever they complain about fails the test."""
-    complaints: list[str] = []
-    contexts: list[Any] = []
-
-    def make(browser: Any = browser, expected: re.Pattern[str] | None = None, **options: Any) -> Any:
-        def note(message: Any) -> None:
-            if message.type == "error" and not (expected and expected.search(message.text)):
-                complaints.append(message.text)
-
-        context = browser.new_context(**{"viewport": {"width": 1000, "height": 700}, **options})
-        context.set_default_timeout(PATIENCE_MS)
-        contexts.append(context)
-        tab = context.new_page()
-        tab.on("console", note)
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        return tab
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 @pytest.fixture
@@ -347,8 +282,8 @@ def test_what_is_no_video_is_refused_with_the_reason(server: Any, new_tab: Calla
     assert server.http.get("/api/media").json() == []
 
 
-def test_the_mask_layer_without_webgl(playwright: Any, open_editor: Open, server: Any) -> None:
-    plain = launch(playwright, "--disable-3d-apis")
+def test_the_mask_layer_without_webgl(launch: Callable[..., Any], open_editor: Open, server: Any) -> None:
+    plain = launch("--disable-3d-apis")
     editor = open_editor(browser=plain)
     assert editor.tab.locator(".stage").get_attribute("data-layer") == "2d"
     before = editor.picture()
@@ -396,13 +331,6 @@ def test_a_team_logs_in_and_out(serve_team: Any, new_tab: Callable[..., Any], cl
         tab.get_by_role("button", name="Log out ada").click()
         expect(token).to_be_visible()
         assert tab.request.get(f"{team.server.url}/api/media").status == 401
-
-
-def violations(tab: Any) -> list[str]:
-    """What axe-core says is in the way of people."""
-    tab.evaluate(AXE.read_text(encoding="utf-8"))
-    result = tab.evaluate("axe.run()")
-    return [f"{rule['id']}: {node['html'][:200]}" for rule in result["violations"] for node in rule["nodes"]]
 
 
 def add_effect(editor: Editor, name: str) -> None:
@@ -466,8 +394,8 @@ def test_effects_are_exported_and_copied_as_they_are_shown(
     expect(tab.get_by_role("button", name="Pixelate background")).to_be_visible()
 
 
-def test_effects_without_webgl(playwright: Any, open_editor: Open, server: Any) -> None:
-    browser = launch(playwright, "--disable-3d-apis")
+def test_effects_without_webgl(launch: Callable[..., Any], open_editor: Open, server: Any) -> None:
+    browser = launch("--disable-3d-apis")
     editor = open_editor(browser=browser)
     plain = editor.picture().astype(int)
     editor.click_object()
@@ -486,10 +414,9 @@ def test_effects_without_webgl(playwright: Any, open_editor: Open, server: Any) 
     browser.close()
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm install in web/")
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_axe_finds_no_violation_in_the_login(
-    scheme: str, serve_team: Any, new_tab: Callable[..., Any], tmp_path: Path
+    scheme: str, serve_team: Any, new_tab: Callable[..., Any], violations: Callable[[Any], list[str]], tmp_path: Path
 ) -> None:
     with serve_team(tmp_path) as team:
         tab = new_tab(expected=re.compile("401"), color_scheme=scheme, reduced_motion="reduce")
@@ -501,9 +428,10 @@ def test_axe_finds_no_violation_in_the_login(
         assert violations(tab) == []
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core: npm install in web/")
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-def test_axe_finds_no_violation(scheme: str, server: Any, open_editor: Open) -> None:
+def test_axe_finds_no_violation(
+    scheme: str, server: Any, open_editor: Open, violations: Callable[[Any], list[str]]
+) -> None:
     editor = open_editor(color_scheme=scheme, reduced_motion="reduce")
     tab = editor.tab
 
@@ -598,45 +526,26 @@ def test_a_reload_while_tracking_finds_the_run_again(server: Any, open_editor: O
     assert set(stored(server)) == {(1, frame) for frame in range(FRAMES)}
 
 
-@contextmanager
-def own_process(clip: Path, data: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """`masklet app` as people start it, ready to answer."""
-    words = [str(clip), "--port", str(port), "--no-open", "--data", str(data), "--device", "cpu"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from masklet.cli.main import main; main()", "app", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    try:
-        assert process.stdout is not None
-        assert "http://" in process.stdout.readline()
-        yield process
-    finally:
-        process.kill()
-        process.wait(30)
-
-
 def test_a_page_goes_on_after_its_server_was_killed(
-    running_at: Any, new_tab: Callable[..., Any], clips: Path, tmp_path: Path
+    running_at: Any, command: Callable[..., Any], new_tab: Callable[..., Any], clips: Path, tmp_path: Path
 ) -> None:
     with bind(0) as bound:
         port = bound.getsockname()[1]
-    url, clip, data = f"http://127.0.0.1:{port}", clips / "square.mp4", tmp_path / "data"
+    url, data = f"http://127.0.0.1:{port}", tmp_path / "data"
+    words = ("app", clips / "square.mp4", "--port", str(port), "--no-open", "--data", data, "--device", "cpu")
     # The browser itself notes connections that fail.
     tab = new_tab(expected=re.compile("ERR_|WebSocket"))
     editor = Editor(tab)
-    with own_process(clip, data, port) as process:
+    with command(*words) as started:
         tab.goto(url)
         tab.get_by_role("link", name="square.mp4").click()
         editor.wait_for_frame(0)
         editor.click_object()
         tab.keyboard.press("t")
         expect(tab.locator(".stage")).to_have_attribute("data-frame", re.compile("[2-7]"))
-        process.send_signal(signal.SIGKILL)
+        started.process.send_signal(signal.SIGKILL)
         expect(tab.locator(".connection.open")).to_have_count(0)
-    with own_process(clip, data, port):
+    with command(*words):
         expect(tab.locator(".connection.open")).to_be_attached()
         editor.wait_for("prompted in frames 0")
         with running_at(url, data) as server:

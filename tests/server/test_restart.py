@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -36,32 +33,22 @@ def only_media(server: Any) -> str:
     return item["id"]
 
 
-def test_a_killed_server_loses_nothing_that_it_sent(serve, running_at, clips: Path, tmp_path: Path) -> None:
+def test_a_killed_server_loses_nothing_that_it_sent(serve, running_at, command, clips: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    words = [str(clips / "square.mp4"), "--port", "0", "--no-open", "--data", str(data), "--device", "cpu"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from masklet.cli.main import main; main()", "app", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-        assert found is not None
-        with running_at(found.group(), data) as server, server.page(only_media(server)) as page:
-            page.do("object-add", name="Square")
-            click(page, 0, SQUARE)
-            page.do("track", direction="forward", start=0)
-            while not any(mask.mask.frame == 3 for mask in page.masks):
-                page.read()
-            process.send_signal(signal.SIGKILL)
-            process.wait(30)
-            sent = {(mask.object, mask.mask.frame): mask.mask.rle.counts for mask in page.masks}
-    finally:
-        process.kill()
-        process.wait(30)
+    words = ("app", clips / "square.mp4", "--port", "0", "--no-open", "--data", data, "--device", "cpu")
+    with (
+        command(*words) as started,
+        running_at(started.url, data) as server,
+        server.page(only_media(server)) as page,
+    ):
+        page.do("object-add", name="Square")
+        click(page, 0, SQUARE)
+        page.do("track", direction="forward", start=0)
+        while not any(mask.mask.frame == 3 for mask in page.masks):
+            page.read()
+        started.process.send_signal(signal.SIGKILL)
+        started.process.wait(30)
+        sent = {(mask.object, mask.mask.frame): mask.mask.rle.counts for mask in page.masks}
     with serve(data) as server, server.page(only_media(server)) as page:
         assert page.hello["job"] is None
         assert page.hello["objects"][0]["name"] == "Square"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,36 +25,27 @@ FRAMES = 8
 
 @pytest.fixture
 def started(
-    tmp_path: Path, running_at: Any
+    tmp_path: Path, running_at: Any, command: Callable[..., Any]
 ) -> Iterator[tuple[Any, httpx.Client, dict[str, str], subprocess.Popen[str]]]:
     """A server with two workers, a program of ada's, and her headers."""
     store = Store(f"sqlite:///{tmp_path / 'masklet.db'}")
     _, token = store.accounts.add_user("ada")
     store.close()
-    words = ["--workers", "2", "--port", "0", "--data", str(tmp_path), "--device", "cpu"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from masklet.cli.main import main; main()", "serve", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    try:
-        assert process.stdout is not None
-        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
-        assert found is not None
-        headers = {"Authorization": f"Bearer {token}"}
-        with (
-            running_at(found.group(), tmp_path) as server,
-            httpx.Client(base_url=found.group(), timeout=120, headers=headers) as http,
-        ):
-            yield server, http, headers, process
-    finally:
-        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-        process.terminate()
-        process.wait(60)
-        _, left = psutil.wait_procs(children, timeout=30)
-        assert left == [], "no worker outlives its server"
+    headers = {"Authorization": f"Bearer {token}"}
+    with (
+        command("serve", "--workers", "2", "--port", "0", "--data", tmp_path, "--device", "cpu") as begun,
+        running_at(begun.url, tmp_path) as server,
+        httpx.Client(base_url=begun.url, timeout=120, headers=headers) as http,
+    ):
+        try:
+            yield server, http, headers, begun.process
+        finally:
+            alive = begun.process.poll() is None
+            children = psutil.Process(begun.process.pid).children(recursive=True) if alive else []
+            begun.process.terminate()
+            begun.process.wait(60)
+            _, left = psutil.wait_procs(children, timeout=30)
+            assert left == [], "no worker outlives its server"
 
 
 def upload(http: httpx.Client, data: bytes) -> str:
