@@ -15,7 +15,6 @@ from PIL import Image
 from masklet.export import apply_effects, effects_from_json, read_coco_json, read_cutout_video
 from masklet.masks import Rle
 from masklet.media import open_clip
-from masklet.server.effect_shelf import keep_effects, kept_effects
 
 FRAMES, HEIGHT, WIDTH = 8, 64, 96
 BLUE: list[dict[str, Any]] = [{"kind": "replace", "target": "background", "colour": "#0000ff", "feather": 0}]
@@ -138,21 +137,13 @@ def test_effects_are_kept_with_the_media(serve, tmp_path: Path) -> None:
     with serve(tmp_path / "data") as server:
         media = server.media()
         address = f"/api/media/{media}/effects"
-        assert server.http.get(address).json() == {"effects": []}
+        assert server.http.get(address).json() == {"number": 0, "effects": []}
         effects = [*BLUE, {"kind": "follow", "target": "objects", "text": "Ö"}]
-        assert server.http.put(address, json={"effects": effects}).json() == {"effects": effects}
+        assert server.http.put(address, json={"effects": effects}).json()["effects"] == effects
         wrong = server.http.put(address, json={"effects": [{"kind": "blur", "target": 1, "radius": -1}]})
         assert wrong.status_code == 422
         assert "radius is a number from 0.5 to 100" in wrong.json()["error"]
     with serve(tmp_path / "data") as server:
-        assert server.http.get(address).json() == {"effects": effects}
+        assert server.http.get(address).json()["effects"] == effects
         server.http.delete(f"/api/media/{media}")
         assert server.http.get(address).status_code == 404
-    assert list((tmp_path / "data" / "effects").iterdir()) == []
-
-
-def test_the_shelf_gives_back_what_was_put_last(tmp_path: Path) -> None:
-    assert kept_effects(tmp_path, "a1") == []
-    keep_effects(tmp_path, "a1", BLUE)
-    keep_effects(tmp_path, "a1", [])
-    assert kept_effects(tmp_path, "a1") == []

@@ -248,6 +248,44 @@ def test_clearing_takes_prompts_and_masks_of_a_frame_an_object_or_all(server) ->
         assert page.finished()["state"] == "done"
 
 
+def test_clearing_a_range_is_one_step_and_the_model_forgets_it(server) -> None:
+    with server.page(server.media()) as page:
+        for number in (1, 2, 3):
+            page.do("object-add")
+            click(page, number)
+            click(page, number, frame=3, point=[42, 30])
+        page.do("track", direction="forward", start=0)
+        page.finished()
+        everything = page.shown()
+        page.do("object-change", object=3, locked=True)
+        page.do("clear", start=2, stop=5, object=1)
+        assert set(everything) - set(page.shown()) == {(1, 2), (1, 3), (1, 4)}
+        lane = page.event("lanes")["lanes"]["1"]
+        assert [frame for first, last, _ in lane["runs"] for frame in range(first, last + 1)] == [0, 1, 5, 6, 7]
+        assert (lane["prompted"], list(lane["prompts"])) == ([0], ["0"])
+        page.do("clear", start=2, stop=5)
+        left = page.shown()
+        assert set(everything) - set(left) == {(number, frame) for number in (1, 2) for frame in (2, 3, 4)}
+        assert "locked" in page.refused("clear", start=2, stop=5, object=3)
+        page.do("clear", start=2, stop=5)
+        page.do("undo")
+        page.do("undo")
+        assert page.shown() == everything, "nothing to clear is no edit"
+        page.do("redo")
+        page.do("redo")
+        assert page.shown() == left
+        # What is tracked again does not know the prompt that was cleared.
+        page.do("track", direction="forward", start=0, objects=[1])
+        page.finished()
+        assert len([1 for number, _ in page.shown() if number == 1]) == FRAMES
+        page.do("undo")
+        page.do("undo")
+        page.do("undo")
+        click(page, 1, frame=4, point=[44, 30])
+        page.do("track", direction="forward", start=3, objects=[1])
+        assert page.finished()["state"] == "done"
+
+
 def test_every_tab_sees_the_same_changes_with_the_same_sequence(server) -> None:
     media = server.media()
     with server.page(media) as one, server.page(media) as other:
@@ -326,7 +364,11 @@ def test_masks_wait_while_too_many_are_not_acknowledged(server) -> None:
         ({"type": "object-merge", "objects": [1, 1], "into": 1}, "two objects"),
         ({"type": "object-change", "object": 1}, "to change"),
         ({"type": "object-change", "object": 1, "colour": "red"}, "colour"),
-        ({"type": "clear", "frame": 8}, "expected a frame"),
+        ({"type": "clear", "frame": 8}, "expected frames within 0..7, got 8..8"),
+        ({"type": "clear", "start": 3, "stop": 9}, "expected frames within 0..7, got 3..8"),
+        ({"type": "clear", "start": 3, "stop": 3}, "expected frames within"),
+        ({"type": "clear", "start": 3}, "expected a frame, or start and stop"),
+        ({"type": "clear", "frame": 3, "start": 3, "stop": 4}, "expected a frame, or start and stop"),
         ({"type": "undo", "extra": 1}, "extra"),
         ({"type": "dance"}, "dance"),
     ],

@@ -318,6 +318,23 @@ def test_removal_and_clearing_can_be_undone(model: Sam2, frames: np.ndarray, cha
         same(low_res(results, number), expected)
 
 
+def test_prompts_of_a_range_are_one_step(model: Sam2, frames: np.ndarray) -> None:
+    session = VideoSession(model, frames)
+    for frame in (0, 3, 5, 8):
+        session.prompt(frame, 1, **SQUARE)
+    before = low_res(list(session.propagate(stop=10)), 1)
+    session.clear(frame=range(3, 6), object_id=1)
+    assert list(session.prompts(1)) == [0, 8]
+    assert session.undo()
+    assert list(session.prompts(1)) == [0, 3, 5, 8]
+    same(low_res(list(session.propagate(stop=10)), 1), before)
+    assert session.redo()
+    assert list(session.prompts(1)) == [0, 8]
+    with pytest.raises(ValueError, match="frame"):
+        session.clear(frame=range(20, 30), object_id=1)
+    assert list(session.prompts(1)) == [0, 8]
+
+
 def test_a_new_change_ends_redo(model: Sam2, frames: np.ndarray) -> None:
     session = VideoSession(model, frames)
     session.prompt(0, 1, **SQUARE)

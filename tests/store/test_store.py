@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from masklet.masks import FrameMask
 from masklet.store import (
@@ -21,6 +21,7 @@ from masklet.store import (
     Applied,
     Change,
     Conflict,
+    EffectsEntry,
     MaskRecord,
     Media,
     ObjectRecord,
@@ -29,7 +30,7 @@ from masklet.store import (
     Store,
 )
 from masklet.store.database import downgrade, open_engine, upgrade
-from masklet.store.tables import metadata
+from masklet.store.tables import effects, metadata, texts
 
 HEIGHT, WIDTH = 4, 6
 
@@ -57,6 +58,10 @@ def counts(number: int, frame: int, bits: int) -> bytes:
     found = mask(number, frame, bits).mask
     assert found is not None
     return found.rle.counts
+
+
+def blurs(radii: list[int]) -> list[dict[str, Any]]:
+    return [{"kind": "blur", "target": "background", "radius": radius} for radius in radii]
 
 
 def stands_at(applied: Applied) -> int:
@@ -118,7 +123,7 @@ def test_the_newest_value_on_the_line_holds_and_undo_brings_the_older_one_back(s
     assert now.objects[1].hidden
     assert now.prompts == {1: {0: {"points": [[1.5, 2]]}}}
 
-    undone = store.undo(media.id, three.head)
+    undone = store.undo(media.id, three.head, author="me")
     assert undone is not None
     assert undone.revision.id == three.head
     assert undone.objects == {1: thing(1)}
@@ -142,7 +147,7 @@ def test_a_run_of_tracking_grows_and_is_undone_as_one(store: Store) -> None:
         store.add_masks(media.id, stands_at(track), [mask(1, frame, 3)])
     store.add_masks(media.id, stands_at(track), [mask(1, 0, 7)])  # visited twice: the later one holds
     assert runs(store, store.state(media.id))[1, 0] == counts(1, 0, 7)
-    undone = store.undo(media.id, track.head)
+    undone = store.undo(media.id, track.head, author="me")
     assert undone is not None
     assert {key: entry is None for key, entry in undone.masks.items()} == {
         (1, 0): False, (1, 1): True, (1, 2): False, (1, 3): True,
@@ -155,21 +160,21 @@ def test_an_edit_on_an_old_state_is_refused_and_changes_nothing(store: Store) ->
     one = edit(store, media, None, objects=(thing(1),))
     for attempt in (
         lambda: edit(store, media, None, objects=(thing(2),)),
-        lambda: store.undo(media.id, None),
-        lambda: store.redo(media.id, None),
+        lambda: store.undo(media.id, None, author="me"),
+        lambda: store.redo(media.id, None, author="me"),
     ):
         with pytest.raises(Conflict, match="changed elsewhere"):
             attempt()
     assert len(store.revisions(media.id)) == 1
     assert store.state(media.id).head == one.head
-    assert store.redo(media.id, one.head) is None
+    assert store.redo(media.id, one.head, author="me") is None
 
 
 def test_numbers_of_objects_are_never_given_twice(store: Store) -> None:
     media = new_media(store)
     assert store.next_object(media.id) == 1
     one = edit(store, media, None, objects=(thing(1),))
-    store.undo(media.id, one.head)
+    store.undo(media.id, one.head, author="me")
     assert store.next_object(media.id) == 2
 
 
@@ -262,6 +267,76 @@ def test_a_database_of_before_there_were_users_keeps_everything(url: str) -> Non
     store.close()
 
 
+def test_effects_are_edits_beside_all_others(store: Store) -> None:
+    media = new_media(store)
+    assert store.effects(store.effects_now(media.id)) == []
+    one = edit(store, media, None, effects=tuple(blurs([3])))
+    two = edit(store, media, one.head, objects=(thing(1),))
+    assert two.effects is None, "they stay"
+    three = edit(store, media, two.head, effects=())
+    assert store.effects(store.effects_now(media.id)) == []
+    undone = store.undo(media.id, three.head, author="me")
+    assert undone is not None
+    assert undone.effects is not None
+    assert store.effects(undone.effects) == blurs([3])
+    undone = store.undo(media.id, two.head, author="me")
+    assert undone is not None
+    assert undone.effects is None
+    undone = store.undo(media.id, one.head, author="me")
+    assert undone is not None
+    assert undone.effects == EffectsEntry(None)
+    redone = store.redo(media.id, None, author="me")
+    assert redone is not None
+    assert redone.effects == one.effects == store.effects_now(media.id)
+    assert [store.effects(store.state(media.id, edit.id).effects) for edit in store.revisions(media.id)] == [
+        blurs([3]),
+        blurs([3]),
+        [],
+    ]
+    other = new_media(store)
+    with pytest.raises(ValueError, match="no revision"):
+        store.add_effects(other.id, stands_at(one), [])
+
+
+def test_a_picture_among_effects_is_kept_once(store: Store, url: str) -> None:
+    media, picture = new_media(store), "data:image/png;base64," + "A" * 100_000
+    lists = [[{"kind": "replace", "target": 1, "picture": picture, "feather": n, "colour": None}] for n in range(5)]
+    first = edit(store, media, None, effects=tuple(lists[0]))
+    entries = [first.effects, *(store.add_effects(media.id, stands_at(first), effects) for effects in lists[1:])]
+    assert [store.effects(entry) for entry in entries if entry is not None] == lists
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        assert [row.text for row in connection.execute(select(texts))] == [picture]
+        assert all(len(str(row.effects)) < 1000 for row in connection.execute(select(effects)))
+    store.delete_media(media.id)
+    with engine.connect() as connection:
+        assert connection.execute(select(texts)).all() == []
+    engine.dispose()
+
+
+def test_who_took_an_edit_back_is_kept(store: Store) -> None:
+    media = new_media(store)
+    one = edit(store, media, None)
+    two = edit(store, media, one.head)
+    store.undo(media.id, two.head, author="ada")
+    store.undo(media.id, one.head, author="bob")
+    store.redo(media.id, None, author="ada")
+    assert store.redo(media.id, one.head, author="bob") is not None
+    assert store.redo(media.id, two.head, author="bob") is None
+    with pytest.raises(Conflict):
+        store.undo(media.id, one.head, author="eve")
+    moves = store.moves(media.id)
+    assert [(move.kind, move.revision, move.author) for move in moves] == [
+        ("undo", two.head, "ada"),
+        ("undo", one.head, "bob"),
+        ("redo", one.head, "ada"),
+        ("redo", two.head, "bob"),
+    ]
+    assert moves[0].created.tzinfo is not None
+    assert store.moves(media.id, after=moves[0].id, count=1) == moves[1:2]
+    assert store.moves(new_media(store).id) == []
+
+
 def test_a_part_of_the_history_can_be_read(store: Store) -> None:
     media = new_media(store)
     head = None
@@ -284,6 +359,7 @@ class Model:
     """What a history is, without a database: a list of states and a place in it."""
 
     states: list[dict[tuple[int, int], int]] = field(default_factory=lambda: [{}])
+    effects: list[list[int]] = field(default_factory=lambda: [[]])
     place: int = 0
 
     @property
@@ -317,11 +393,22 @@ class History(RuleBasedStateMachine):
         self.state.apply(edit(self.store, self.media, self.state.head, masks=tuple(records)))
         following = {key: bits for key, bits in (self.model.now | changes).items() if bits}
         self.model.states[self.model.place + 1 :] = [following]
+        self.model.effects[self.model.place + 1 :] = [self.model.effects[self.model.place]]
+        self.model.place += 1
+
+    @rule(radii=st.lists(st.integers(1, 9), max_size=2), later=st.lists(st.integers(1, 9), max_size=2))
+    def set_effects(self, radii: list[int], later: list[int]) -> None:
+        """An edit of effects that goes on: the later ones hold."""
+        applied = edit(self.store, self.media, self.state.head, effects=tuple(blurs(radii)))
+        self.state.apply(applied)
+        self.state.effects = self.store.add_effects(self.media.id, stands_at(applied), blurs(later))
+        self.model.states[self.model.place + 1 :] = [self.model.now]
+        self.model.effects[self.model.place + 1 :] = [later]
         self.model.place += 1
 
     @rule()
     def undo(self) -> None:
-        applied = self.store.undo(self.media.id, self.state.head)
+        applied = self.store.undo(self.media.id, self.state.head, author="me")
         assert (applied is not None) == (self.model.place > 0)
         if applied is not None:
             self.state.apply(applied)
@@ -329,7 +416,7 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def redo(self) -> None:
-        applied = self.store.redo(self.media.id, self.state.head)
+        applied = self.store.redo(self.media.id, self.state.head, author="me")
         assert (applied is not None) == (self.model.place + 1 < len(self.model.states))
         if applied is not None:
             self.state.apply(applied)
@@ -346,6 +433,8 @@ class History(RuleBasedStateMachine):
         found = runs(self.store, self.state)
         assert found == {(n, f): counts(n, f, bits) for (n, f), bits in self.model.now.items()}
         assert self.state == self.store.state(self.media.id)
+        assert self.store.effects(self.state.effects) == blurs(self.model.effects[self.model.place])
+        assert self.store.effects_now(self.media.id) == self.state.effects
         assert self.state.can_undo == (self.model.place > 0)
         assert self.state.can_redo == (self.model.place + 1 < len(self.model.states))
         if self.state.head is not None:

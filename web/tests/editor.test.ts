@@ -43,7 +43,14 @@ describe("the state", () => {
   it("follows changes of objects, lanes and masks", async () => {
     await open({ objects: [OBJECT] });
     server().sayBytes(maskBytes({ frame: 3 }));
-    server().say({ type: "objects", sequence: 2, objects: [{ ...OBJECT, name: "Dog" }], undo: true, redo: true });
+    server().say({
+      type: "objects",
+      sequence: 2,
+      objects: [{ ...OBJECT, name: "Dog" }],
+      undo: true,
+      redo: true,
+      effects: 0,
+    });
     server().say({ type: "lanes", sequence: 3, lanes: { "1": { ...LANE, prompted: [3] } } });
     expect(editor.object(1)?.name).toBe("Dog");
     expect(editor.state.get().lanes.get(1)?.prompted).toEqual([3]);
@@ -52,7 +59,7 @@ describe("the state", () => {
     server().say({ type: "lanes", sequence: 5, lanes: { "1": null } });
     expect(editor.prompting.maskOf(1, 3)).toBeNull();
     expect(editor.state.get().lanes.size).toBe(0);
-    server().say({ type: "objects", sequence: 6, objects: [], undo: true, redo: false });
+    server().say({ type: "objects", sequence: 6, objects: [], undo: true, redo: false, effects: 0 });
     expect(editor.state.get().selected).toBeNull();
   });
 
@@ -77,7 +84,14 @@ describe("a click", () => {
     const clicked = click(2.5, 3);
     await settle();
     server().answer("object-add", { object: 4 });
-    server().say({ type: "objects", sequence: 2, objects: [{ ...OBJECT, id: 4 }], undo: true, redo: false });
+    server().say({
+      type: "objects",
+      sequence: 2,
+      objects: [{ ...OBJECT, id: 4 }],
+      undo: true,
+      redo: false,
+      effects: 0,
+    });
     await settle();
     expect(server().commands("prompt")).toEqual([
       expect.objectContaining({ frame: 0, object: 4, points: [[2.5, 3]], labels: [1], box: null, fresh: false }),
@@ -279,5 +293,22 @@ describe("what is drawn", () => {
     ]);
     editor.settings.patch({ masks: false });
     expect(editor.looks()).toEqual([]);
+  });
+});
+
+describe("clearing a range", () => {
+  it("is one command for the chosen object, or for all", async () => {
+    await open({ objects: [OBJECT] });
+    editor.objects.clearRange(1);
+    expect(server().commands("clear")).toEqual([]);
+    expect(notices.list.get()[0]?.text).toBe("There is no range: set one with I and O");
+    editor.settings.patch({ range: [3, 7] });
+    editor.objects.clearRange(1);
+    expect(server().commands("clear")[0]).toMatchObject({ start: 3, stop: 8, object: 1 });
+    editor.objects.clearRange(null);
+    expect(server().commands("clear")[1]).not.toHaveProperty("object");
+    server().answer("clear");
+    await settle();
+    expect(notices.spoken.get()).toBe("Frames 3 to 7 of all objects are cleared");
   });
 });

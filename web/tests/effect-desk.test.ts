@@ -1,27 +1,43 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Editor } from "../src/core/editor";
 import { Notices } from "../src/core/notices";
-import { FakeWebSocket, MEDIA } from "./fakes";
+import { FakeWebSocket, hello, MEDIA, settle } from "./fakes";
 
-/** What the fake server was asked, and what it keeps. */
+const BLUR = { kind: "blur", target: "background", radius: 30 };
+
+/** What the fake server was asked over HTTP, and what it has. */
 const asked: { method: string; url: string; body: unknown }[] = [];
-let kept: object[] = [];
+let kept: { number: number; effects: object[] } = { number: 0, effects: [] };
+const server = () => FakeWebSocket.last;
 
-function makeEditor() {
+/** An editor whose server has said hello. */
+async function open() {
   const notices = new Notices();
-  return { notices, editor: new Editor(MEDIA, notices, FakeWebSocket.open) };
+  const editor = new Editor(MEDIA, notices, FakeWebSocket.open);
+  server().say(hello({ effects: kept.number }));
+  await settle();
+  return { notices, editor };
+}
+
+const saved = () => server().commands("effects");
+const kinds = (list: unknown) => (list as { kind: string }[]).map(({ kind }) => kind);
+
+/** Answer the last save as the server does: with the news for all pages first. */
+async function answer(number: number): Promise<void> {
+  server().say({ type: "objects", sequence: number, objects: [], undo: true, redo: false, effects: number });
+  server().answer("effects", { effects: number });
+  await settle();
 }
 
 beforeEach(() => {
   vi.useFakeTimers();
+  FakeWebSocket.opened.length = 0;
   asked.length = 0;
-  kept = [];
+  kept = { number: 0, effects: [] };
   vi.stubGlobal("fetch", async (url: string, init: RequestInit = {}) => {
     const body = typeof init.body === "string" ? JSON.parse(init.body) : null;
     asked.push({ method: init.method ?? "GET", url, body });
-    if (url.endsWith(".png")) return new Response("png");
-    if (init.method === "PUT") kept = body.effects;
-    return Response.json({ effects: kept });
+    return url.endsWith(".png") ? new Response("png") : Response.json(kept);
   });
 });
 afterEach(() => {
@@ -30,11 +46,10 @@ afterEach(() => {
 });
 
 describe("the effects of a media", () => {
-  it("are those that the server keeps", async () => {
-    kept = [{ kind: "blur", target: "background", radius: 30 }];
-    const { editor } = makeEditor();
-    await editor.effects.load();
-    expect(editor.effects.list.get()).toEqual([{ kind: "blur", target: "background", radius: 30, feather: 1 }]);
+  it("are those that the server has", async () => {
+    kept = { number: 4, effects: [BLUR] };
+    const { editor } = await open();
+    expect(editor.effects.list.get()).toEqual([{ ...BLUR, feather: 1 }]);
     expect(editor.effects.shown).toBe(true);
     editor.settings.patch({ effects: false });
     expect(editor.effects.shown).toBe(false);
@@ -42,8 +57,14 @@ describe("the effects of a media", () => {
     editor.dispose();
   });
 
-  it("are added, set, moved and removed, and saved once the user rests", async () => {
-    const { editor } = makeEditor();
+  it("are not asked for where there never were any", async () => {
+    const { editor } = await open();
+    expect(asked.filter(({ url }) => url.endsWith("effects"))).toEqual([]);
+    editor.dispose();
+  });
+
+  it("are added, set, moved and removed, each at once and as one step", async () => {
+    const { editor } = await open();
     const { effects } = editor;
     effects.add("blur");
     effects.add("outline");
@@ -53,46 +74,117 @@ describe("the effects of a media", () => {
     ]);
     effects.set(1, { width: 9, target: 3 });
     effects.move(1, -1);
-    effects.add("pixelate");
-    effects.remove(2);
-    expect(effects.list.get().map(({ kind }) => kind)).toEqual(["outline", "blur"]);
-    expect(asked).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1000);
-    expect(asked.map(({ method }) => method)).toEqual(["PUT"]);
-    expect(kept[0]).toMatchObject({ kind: "outline", target: 3, width: 9 });
+    effects.remove(1);
+    expect(saved().map((command) => kinds(command.effects))).toEqual([
+      ["blur"],
+      ["blur", "outline"],
+      ["blur", "outline"],
+      ["outline", "blur"],
+      ["outline"],
+    ]);
+    expect(saved().every((command) => command.gesture === null)).toBe(true);
+    expect(saved()[4]).toMatchObject({ effects: [{ kind: "outline", target: 3, width: 9 }] });
+    editor.dispose();
+  });
+
+  it("that are dragged are saved when the user rests, and once more when the field is let go: one step", async () => {
+    const { editor } = await open();
+    const { effects } = editor;
+    effects.add("blur");
+    for (const radius of [13, 14, 15]) effects.drag(0, "radius", radius);
+    expect(effects.list.get()[0]).toMatchObject({ radius: 15 });
+    expect(saved()).toHaveLength(1);
+    vi.advanceTimersByTime(1000);
+    expect(saved()).toHaveLength(2);
+    effects.drag(0, "radius", 16);
+    effects.settle();
+    effects.settle();
+    expect(saved()).toHaveLength(3);
+    expect(saved()[1]?.gesture).toBe(saved()[2]?.gesture);
+    expect(saved()[2]?.gesture).toBeTypeOf("string");
+    effects.drag(0, "radius", 17);
+    effects.drag(0, "feather", 5);
+    effects.settle();
+    const gestures = saved().map((command) => command.gesture);
+    expect(new Set(gestures).size).toBe(4);
+    expect(saved().at(-2)).toMatchObject({ effects: [{ radius: 17, feather: 1 }] });
+    editor.dispose();
+  });
+
+  it("are saved before what was done last is taken back", async () => {
+    const { editor } = await open();
+    editor.effects.add("blur");
+    editor.effects.drag(0, "radius", 20);
+    editor.undo();
+    expect(
+      server()
+        .sent.map(({ type }) => type)
+        .slice(-3),
+    ).toEqual(["effects", "effects", "undo"]);
     editor.dispose();
   });
 
   it("that are not saved yet are when the media is left", async () => {
-    const { editor } = makeEditor();
+    const { editor } = await open();
     editor.effects.add("blur");
+    editor.effects.drag(0, "radius", 20);
     editor.dispose();
-    await vi.advanceTimersByTimeAsync(0);
-    expect(kept).toHaveLength(1);
+    expect(saved().at(-1)).toMatchObject({ effects: [{ radius: 20 }] });
   });
 
-  it("are not taken from the server where the user was faster", async () => {
-    kept = [{ kind: "blur", target: "background" }];
-    const { editor } = makeEditor();
-    const loading = editor.effects.load();
-    editor.effects.add("erase");
-    await loading;
-    expect(editor.effects.list.get().map(({ kind }) => kind)).toEqual(["erase"]);
+  it("are asked for again when others are told of than those that were saved", async () => {
+    const { editor } = await open();
+    editor.effects.add("blur");
+    await answer(5);
+    expect(asked.filter(({ url }) => url.endsWith("effects"))).toEqual([]);
+    kept = { number: 4, effects: [{ kind: "erase", target: 1 }] };
+    server().say({ type: "objects", sequence: 9, objects: [], undo: true, redo: true, effects: 4 });
+    await settle();
+    expect(kinds(editor.effects.list.get())).toEqual(["erase"]);
+    editor.dispose();
+  });
+
+  it("that another page gives while these are on their way come when these have arrived", async () => {
+    const { editor } = await open();
+    editor.effects.add("blur");
+    kept = { number: 8, effects: [{ kind: "erase", target: 1 }] };
+    server().say({ type: "objects", sequence: 2, objects: [], undo: true, redo: false, effects: 7 });
+    server().say({ type: "objects", sequence: 3, objects: [], undo: true, redo: false, effects: 8 });
+    await settle();
+    expect(kinds(editor.effects.list.get())).toEqual(["blur"]);
+    server().answer("effects", { effects: 7 });
+    await settle();
+    expect(kinds(editor.effects.list.get())).toEqual(["erase"]);
+    editor.dispose();
+  });
+
+  it("that were lost with the connection are saved by the next one", async () => {
+    const { editor } = await open();
+    editor.effects.add("blur");
+    server().drop();
+    await settle();
+    vi.advanceTimersByTime(500);
+    server().say(hello({ effects: 0 }));
+    await settle();
+    expect(saved()).toHaveLength(1);
+    expect(kinds(saved()[0]?.effects)).toEqual(["blur"]);
     editor.dispose();
   });
 
   it("tell what goes wrong", async () => {
-    const { editor, notices } = makeEditor();
-    vi.stubGlobal("fetch", async () => Response.json({ error: "the disk is full" }, { status: 503 }));
+    const { editor, notices } = await open();
     editor.effects.add("blur");
-    await vi.advanceTimersByTimeAsync(1000);
+    server().say({ type: "error", request: saved()[0]?.request, message: "the disk is full" });
+    await settle();
     expect(notices.list.get()[0]?.text).toBe("The disk is full");
+    expect(kinds(editor.effects.list.get())).toEqual(["blur"]);
     editor.dispose();
   });
 
   it("are asked for as a picture, or as a cut-out of all objects", async () => {
-    const { editor } = makeEditor();
+    const { editor } = await open();
     editor.effects.add("blur");
+    asked.length = 0;
     await editor.effects.picture("effects");
     await editor.effects.picture("cut-out");
     expect(asked.map(({ body }) => body)).toMatchObject([

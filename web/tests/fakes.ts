@@ -76,6 +76,7 @@ export function hello(fields: Record<string, unknown> = {}): Record<string, unkn
     lanes: {},
     undo: false,
     redo: false,
+    effects: 0,
     job: null,
     ...fields,
   };

@@ -1,32 +1,43 @@
-"""The effects that a media is worked on with, kept as one file a media in the server's data folder."""
+"""The effects of a media that people work on: every change of them is an edit, a drag of a slider is one."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from masklet.media import write_text
+from masklet.export import effects_from_json
+from masklet.server.live import Live
+from masklet.server.visitors import visitor
+from masklet.store import Change
 
 
-def keep_effects(data: Path, media_id: str, effects: Sequence[Mapping[str, Any]]) -> None:
-    """Keeps effects in their JSON form, in place of those before."""
-    file = _file(data, media_id)
-    file.parent.mkdir(exist_ok=True)
-    write_text(file, json.dumps(list(effects)))
+class EffectShelf:
+    """For any thread.
 
+    Parameters
+    ----------
+    live
+        The media's state and its pages.
+    """
 
-def kept_effects(data: Path, media_id: str) -> list[dict[str, Any]]:
-    """What was kept last; nothing where nothing was."""
-    file = _file(data, media_id)
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._under_way: tuple[int, str, str] | None = None
 
+    def put(self, effects: list[dict[str, Any]], gesture: str | None) -> int:
+        """Puts effects in place of those before; returns which these are, as pages are told.
 
-def forget_effects(data: Path, media_id: str) -> None:
-    """Removes what is kept of a media."""
-    _file(data, media_id).unlink(missing_ok=True)
-
-
-def _file(data: Path, media_id: str) -> Path:
-    return data / "effects" / f"{media_id}.json"
+        What has the `gesture` of the last edit adds to that one, if nothing was edited or taken back since; gestures of
+        two visitors are never the same. Raises ValueError for what are no effects.
+        """
+        records = tuple(effect.to_json() for effect in effects_from_json(effects))
+        live, author = self._live, visitor().name
+        with live.lock:
+            state = live.state
+            goes_on = self._under_way == (state.head, author, gesture) and not state.can_redo
+            if goes_on and state.head is not None:
+                live.add_effects(state.head, records)
+            elif records != tuple(live.effects()):
+                payload = {"kinds": [record["kind"] for record in records]}
+                applied = live.commit("effects", payload, Change(effects=records))
+                self._under_way = None if gesture is None else (applied.revision.id, author, gesture)
+            return live.effects_row

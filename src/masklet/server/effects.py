@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from typing import Annotated, Any
 
@@ -11,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from masklet.export import effects_from_json
 from masklet.export.effects import MOST_EFFECTS
-from masklet.server.effect_shelf import keep_effects, kept_effects
 from masklet.server.errors import Refused
 from masklet.server.rest import ChosenMedia, Parts
 
@@ -25,18 +25,26 @@ class Effects(BaseModel):
     effects: Annotated[list[dict[str, Any]], Field(max_length=MOST_EFFECTS)]
 
 
+class KeptEffects(BaseModel):
+    """The effects of a media; `number` is which these are, as the WebSocket tells it (0: there never were any)."""
+
+    number: int
+    effects: list[dict[str, Any]]
+
+
 @router.get("/effects")
-def get_effects(media: ChosenMedia, parts: Parts) -> Effects:
-    """The effects that were kept with the media last."""
-    return Effects(effects=kept_effects(parts.settings.data, media.id))
+def get_effects(media: ChosenMedia, parts: Parts) -> KeptEffects:
+    """The effects of a media."""
+    entry = parts.store.effects_now(media.id)
+    return KeptEffects(number=entry.row or 0, effects=parts.store.effects(entry))
 
 
 @router.put("/effects")
-def put_effects(body: Effects, media: ChosenMedia, parts: Parts) -> Effects:
-    """Keeps effects with the media, in place of those before."""
-    effects = [effect.to_json() for effect in effects_from_json(body.effects)]
-    keep_effects(parts.settings.data, media.id, effects)
-    return Effects(effects=effects)
+async def put_effects(body: Effects, media: ChosenMedia, parts: Parts) -> KeptEffects:
+    """Gives a media effects in place of those before: one edit, which can be taken back."""
+    bench = await parts.studio.open(media)
+    await asyncio.to_thread(bench.effects.put, body.effects, None)
+    return await asyncio.to_thread(get_effects, media, parts)
 
 
 @router.post("/frames/{frame}.png", response_class=Response)

@@ -64,6 +64,7 @@ class Live:
                 "lanes": {str(number): self._lane(number) for number in state.objects},
                 "undo": state.can_undo,
                 "redo": state.can_redo,
+                "effects": self.effects_row,
                 "job": self.job,
             }
             self._outboxes.append(outbox)
@@ -102,6 +103,15 @@ class Live:
     def read(self, entry: MaskEntry) -> Rle:
         """A stored mask."""
         return self._store.masks([entry.row], self.media.height, self.media.width)[entry.row]
+
+    @property
+    def effects_row(self) -> int:
+        """Which effects hold, as pages are told: they ask for those that they do not know. 0: there never were any."""
+        return self._state.effects.row or 0
+
+    def effects(self) -> list[dict[str, Any]]:
+        """The effects that hold, as JSON objects."""
+        return self._store.effects(self._state.effects)
 
     def stored(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Objects and frames that have a mask among frames `start` .. `stop` - 1, by frame."""
@@ -162,6 +172,12 @@ class Live:
         """Makes the last edit that was taken back again. Raises ValueError where there is none."""
         return self._swap(self._store.redo, "there is nothing to do again")
 
+    def add_effects(self, revision: int, effects: Sequence[Mapping[str, Any]]) -> None:
+        """Stores effects of an edit that goes on, then tells every page."""
+        with self.lock:
+            self._state.effects = self._store.add_effects(self.media.id, revision, effects)
+            self._tell_objects()
+
     def add_masks(self, revision: int, records: Sequence[MaskRecord]) -> None:
         """Stores masks of a tracking run, then sends them."""
         with self.lock:
@@ -186,7 +202,7 @@ class Live:
     def _swap(self, move: Any, nothing: str) -> Applied:
         with self.lock:
             try:
-                applied: Applied | None = move(self.media.id, self._state.head)
+                applied: Applied | None = move(self.media.id, self._state.head, author=visitor().name)
             except Conflict:
                 self._start_over()
                 raise
@@ -207,14 +223,7 @@ class Live:
             for number, frame in kept:
                 record = sent[number, frame]
                 self._post_mask(self._outboxes, number, record.mask, edited=record.edited)
-        self._tell_change(
-            {
-                "type": "objects",
-                "objects": self._objects(),
-                "undo": self._state.can_undo,
-                "redo": self._state.can_redo,
-            }
-        )
+        self._tell_objects()
         self.tell_lanes({number for number, _ in (*applied.masks, *applied.prompts)} | set(applied.objects))
 
     def _start_over(self) -> None:
@@ -226,6 +235,17 @@ class Live:
 
     def _objects(self) -> list[dict[str, Any]]:
         return [describe_object(record) for _, record in sorted(self._state.objects.items())]
+
+    def _tell_objects(self) -> None:
+        self._tell_change(
+            {
+                "type": "objects",
+                "objects": self._objects(),
+                "undo": self._state.can_undo,
+                "redo": self._state.can_redo,
+                "effects": self.effects_row,
+            }
+        )
 
     def _tell_change(self, message: Mapping[str, Any]) -> None:
         self._sequence += 1

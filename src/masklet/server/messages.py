@@ -10,10 +10,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from masklet.export.effects import MOST_EFFECTS
 from masklet.masks import FrameMask, Rle
 
 _HEADER = struct.Struct("<BBHIIffHH")
@@ -154,9 +155,27 @@ class Preview(Command):
 
 
 class Clear(Command):
+    """Of `frame`, of frames `start` .. `stop` - 1, or of all; of one object, or of all that are not locked."""
+
     type: Literal["clear"]
     frame: Frame | None = None
+    start: Frame | None = None
+    stop: Frame | None = None
     object: Number | None = None
+
+    @model_validator(mode="after")
+    def _means_some_frames(self) -> Self:
+        if (self.start is None) != (self.stop is None) or (self.frame is not None and self.start is not None):
+            raise ValueError("expected a frame, or start and stop, or neither")
+        return self
+
+
+class EffectsCommand(Command):
+    """All effects, in place of those before. Commands with the same `gesture`, one after the other, are one edit."""
+
+    type: Literal["effects"]
+    effects: Annotated[list[dict[str, Any]], Field(max_length=MOST_EFFECTS)]
+    gesture: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class Track(Command):
@@ -202,7 +221,7 @@ class Ack(BaseModel):
 
 AnyCommand = (
     ObjectAdd | ObjectChange | ObjectDelete | ObjectMerge | PromptCommand | MaskCommand | Candidates | Choose
-    | Preview | Clear | Track | Stop | Masks | Cursor | Undo | Redo | Ack
+    | Preview | Clear | EffectsCommand | Track | Stop | Masks | Cursor | Undo | Redo | Ack
 )  # fmt: skip
 _COMMANDS: TypeAdapter[AnyCommand] = TypeAdapter(Annotated[AnyCommand, Field(discriminator="type")])
 

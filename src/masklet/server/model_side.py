@@ -17,8 +17,9 @@ from masklet.store import Applied, MaskEntry, State
 
 SAME_MASK = 0.95
 """IoU from which on a prompt that is applied again counts as having led to the stored mask."""
-_UNDO_STEPS = 100
-_NO_EFFECT = {"object-add", "object-change"}
+MOST_CHANGES = 100
+"""Changes of a session that can be taken back."""
+_NO_EFFECT = {"object-add", "object-change", "effects"}
 
 ReadMask = Callable[[MaskEntry], Rle]
 
@@ -77,7 +78,7 @@ class ModelSide:
     def made(self, revision: int, changes: int = 1) -> None:
         """The session has made changes that are one revision of the store."""
         self._edits.extend([revision] * changes)
-        del self._edits[:-_UNDO_STEPS]
+        del self._edits[:-MOST_CHANGES]
         self._taken_back.clear()
 
     def undone(self, applied: Applied) -> None:

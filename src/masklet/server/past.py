@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
@@ -11,7 +11,7 @@ from masklet.server.errors import Refused
 from masklet.server.rest import ChosenMedia, Parts
 from masklet.store import Key, Revision, State
 
-router = APIRouter(prefix="/api/media/{media_id}/revisions")
+router = APIRouter(prefix="/api/media/{media_id}")
 MOST_REVISIONS = 1000
 MOST_MASKS = 4096
 """Masks in one answer, unless one frame has more."""
@@ -37,6 +37,22 @@ class History(BaseModel):
 
     head: int | None
     revisions: list[RevisionItem]
+
+
+class MoveItem(BaseModel):
+    """A revision was taken back ("undo") or made again ("redo"): by whom, and when."""
+
+    id: int
+    kind: Literal["undo", "redo"]
+    revision: int
+    author: str
+    created: str
+
+
+class Moves(BaseModel):
+    """Undos and redos in their order."""
+
+    moves: list[MoveItem]
 
 
 class PastObject(BaseModel):
@@ -69,7 +85,7 @@ class PastMask(BaseModel):
 
 
 class PastState(BaseModel):
-    """A media as a revision left it: all objects, prompts and masks of frames `start` .. `stop` - 1."""
+    """A media as a revision left it: all objects and effects, prompts and masks of frames `start` .. `stop` - 1."""
 
     revision: RevisionItem
     start: int
@@ -77,9 +93,10 @@ class PastState(BaseModel):
     objects: list[PastObject]
     prompts: list[PastPrompt]
     masks: list[PastMask]
+    effects: list[dict[str, Any]]
 
 
-@router.get("")
+@router.get("/revisions")
 def list_revisions(
     media: ChosenMedia,
     parts: Parts,
@@ -91,7 +108,7 @@ def list_revisions(
     return History(head=parts.store.head(media.id), revisions=[_item(revision) for revision in found])
 
 
-@router.get("/{number}")
+@router.get("/revisions/{number}")
 def get_revision(
     media: ChosenMedia, number: Number, parts: Parts, start: Frame = 0, stop: Frame | None = None
 ) -> PastState:
@@ -133,6 +150,29 @@ def get_revision(
             for thing, frame in masks
             if (entry := state.masks[thing][frame])
         ],
+        effects=parts.store.effects(state.effects),
+    )
+
+
+@router.get("/moves")
+def list_moves(
+    media: ChosenMedia,
+    parts: Parts,
+    after: Annotated[int, Query(ge=0, le=_MOST)] = 0,
+    count: Annotated[int, Query(ge=1, le=MOST_REVISIONS)] = MOST_REVISIONS,
+) -> Moves:
+    """Who took edits of a media back and made them again, `count` of those with numbers above `after`."""
+    return Moves(
+        moves=[
+            MoveItem(
+                id=move.id,
+                kind=move.kind,
+                revision=move.revision,
+                author=move.author,
+                created=move.created.isoformat(),
+            )
+            for move in parts.store.moves(media.id, after, count)
+        ]
     )
 
 

@@ -14,7 +14,6 @@ from masklet import __version__
 from masklet.export import effects_from_json
 from masklet.export.effects import MOST_EFFECTS
 from masklet.masks import Masklet
-from masklet.server.effect_shelf import forget_effects
 from masklet.server.errors import Refused
 from masklet.server.exports import Export, ExportName, ExportOrder
 from masklet.server.imports import read_apart
@@ -224,7 +223,6 @@ async def delete_media(media: ChosenMedia, parts: Parts) -> Response:
     await parts.studio.forget(media.id)
     await asyncio.to_thread(parts.library.delete, media)
     await asyncio.to_thread(forget_strips, parts.settings.data / "strips", media.id)
-    await asyncio.to_thread(forget_effects, parts.settings.data, media.id)
     return Response(status_code=204)
 
 

@@ -21,6 +21,7 @@ from masklet.server.messages import (
     Choose,
     Clear,
     Cursor,
+    EffectsCommand,
     MaskCommand,
     MaskMessage,
     Masks,
@@ -47,7 +48,11 @@ _SERVICE_RESTART = 1012
 _POLICY = 1008
 
 Doing = Callable[[Workbench, Any], dict[str, Any]]
-_QUICK: dict[type, Doing] = {ObjectAdd: Workbench.add_object, ObjectChange: Workbench.change_object}
+_QUICK: dict[type, Doing] = {
+    ObjectAdd: Workbench.add_object,
+    ObjectChange: Workbench.change_object,
+    EffectsCommand: Workbench.set_effects,
+}
 _IN_WORKER: dict[type, Doing] = {
     ObjectDelete: Workbench.delete_object,
     ObjectMerge: Workbench.merge_objects,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -11,12 +12,14 @@ from typing import Any
 from masklet.masks import FrameMask, Masklet, Rle
 from masklet.masks.palette import object_colour
 from masklet.masks.rle import union
+from masklet.server.effect_shelf import EffectShelf
 from masklet.server.imports import as_change
 from masklet.server.live import Live
 from masklet.server.messages import (
     Candidates,
     Choose,
     Clear,
+    EffectsCommand,
     Kind,
     MaskCommand,
     MaskMessage,
@@ -30,14 +33,16 @@ from masklet.server.messages import (
     Track,
     Undo,
 )
-from masklet.server.model_side import ModelSide, drawn, is_drawn, point_at
+from masklet.server.model_side import MOST_CHANGES, ModelSide, drawn, is_drawn, point_at
 from masklet.server.tracking import Tracking
 from masklet.server.worker import Urgency, Worker
 from masklet.session import Prompt, VideoSession
 from masklet.session.candidates import candidates
+from masklet.session.cores import on_one_core
 from masklet.store import Applied, Change, MaskRecord, ObjectRecord, PromptRecord
 
-_AHEAD = (0, 1, -1, 2)
+_AHEAD = (0, 1, 2, -1)
+"""Frames that are made ready around the one that the page shows, in the order in which they are decoded cheaply."""
 
 
 class Workbench:
@@ -64,10 +69,12 @@ class Workbench:
     ) -> None:
         self.live = live
         self._worker = worker
+        self.effects = EffectShelf(live)
         self._model = ModelSide(make_session, live.read)
         self._tracking = Tracking(live, worker, self._model, tracked)
-        self._cursor = 0
-        self._ahead: Future[None] | None = None
+        self._ahead: list[int] = []
+        self._looking: Future[None] | None = None
+        self._ahead_lock = threading.Lock()
 
     @property
     def busy(self) -> bool:
@@ -157,6 +164,9 @@ class Workbench:
         self._model.drop()
         return change
 
+    def set_effects(self, command: EffectsCommand) -> dict[str, Any]:
+        return {"effects": self.effects.put(command.effects, command.gesture)}
+
     # -- prompts ------------------------------------------------------------------------------------------------------
 
     def prompt(self, command: PromptCommand) -> dict[str, Any]:
@@ -180,8 +190,10 @@ class Workbench:
             prompt = _added(Prompt.from_json(dict(earlier)), prompt)
         elif earlier is None and not command.fresh:
             changes += self._remind(session, command.object, command.frame)
-        result = point_at(session, command.frame, command.object, prompt)
-        found = result.objects[command.object].frame_mask(command.frame)
+        session.features(command.frame)
+        with on_one_core():
+            result = point_at(session, command.frame, command.object, prompt)
+            found = result.objects[command.object].frame_mask(command.frame)
         self._commit_prompt("prompt", command, found, prompt.to_json(), changes=changes)
         return {"candidates": 3 if _ambiguous(prompt) else 0}
 
@@ -212,30 +224,34 @@ class Workbench:
     def preview(self, command: Preview) -> MaskMessage:
         """What a click would give."""
         session = self._model.ready(self.live.state)
-        best = candidates(session, command.frame, points=[(command.x, command.y)], most=1)[0]
+        session.features(command.frame)
+        with on_one_core():
+            best = candidates(session, command.frame, points=[(command.x, command.y)], most=1)[0]
         return MaskMessage(kind=Kind.PREVIEW, object=0, number=command.request, mask=best)
 
     def clear(self, command: Clear) -> dict[str, Any]:
         self._tracking.end("stopped")
         state = self.live.state
-        if command.frame is not None and command.frame >= self.live.media.frames:
-            raise ValueError(f"expected a frame in 0..{self.live.media.frames - 1}, got {command.frame}")
+        frames = self._cleared_frames(command)
         if command.object is not None:
             numbers = {self.live.editable(command.object).object}
         else:
             numbers = {number for number, record in state.objects.items() if not record.locked}
-        change = self._without(numbers, frame=command.frame)
+        change = self._without(numbers, frames=frames)
         if not change.masks and not change.prompts:
             return {}
-        applied = self.live.commit("clear", {"frame": command.frame, "object": command.object}, change)
-        if command.object is None or not self._model.knows(command.object):
+        payload = command.model_dump(exclude={"type", "request"}, exclude_none=True)
+        applied = self.live.commit("clear", payload, change)
+        known = [number for number in sorted(numbers) if self._model.knows(number)]
+        if not 0 < len(known) <= MOST_CHANGES or (frames is None and command.object is None):
             self._model.drop()
             return {}
         session = self._model.ready(state)
-        session.clear(frame=command.frame, object_id=command.object)
-        if command.frame is not None:
-            session.forget(command.object, [command.frame])
-        self._model.made(applied.revision.id)
+        for number in known:
+            session.clear(frame=frames, object_id=number)
+            if frames is not None:
+                session.forget(number, frames)
+        self._model.made(applied.revision.id, len(known))
         return {}
 
     def undo(self, _: Undo) -> dict[str, Any]:
@@ -264,20 +280,25 @@ class Workbench:
     def look_at(self, frame: int) -> None:
         """The page shows a frame: features of it and its neighbours are made while the worker has nothing else to do.
         From any thread."""
-        self._cursor = frame
-        if self._ahead is None or self._ahead.done():
-            self._ahead = self._worker.submit(Urgency.AHEAD, self._look_ahead)
+        with self._ahead_lock:
+            self._ahead = [frame + step for step in _AHEAD if 0 <= frame + step < self.live.media.frames]
+            if self._looking is None or self._looking.done():
+                self._look_on()
+
+    def _look_on(self) -> None:
+        # A task for each frame, so that whatever is more urgent goes in between.
+        self._looking = self._worker.submit(Urgency.AHEAD, self._look_ahead)
 
     def _look_ahead(self) -> None:
-        session = self._model.ready(self.live.state)
-        cursor = self._cursor
-        for step in _AHEAD:
-            if self._worker.waiting or self._cursor != cursor:
-                break
-            if 0 <= cursor + step < self.live.media.frames:
-                session.features(cursor + step)
-        if self._cursor != cursor:
-            self._ahead = self._worker.submit(Urgency.AHEAD, self._look_ahead)
+        with self._ahead_lock:
+            frame = self._ahead.pop(0) if self._ahead else None
+        if frame is not None:
+            self._model.ready(self.live.state).features(frame)
+        with self._ahead_lock:
+            if self._ahead:
+                self._look_on()
+            else:
+                self._looking = None
 
     def rest(self) -> None:
         """Closes the session; the store has everything, and the next command makes it anew. For the worker's thread."""
@@ -300,7 +321,10 @@ class Workbench:
         prompt = None if stored is None or is_drawn(stored) else Prompt.from_json(dict(stored))
         if prompt is None or not _ambiguous(prompt):
             raise ValueError(f"object {command.object} has no single click on frame {command.frame} to choose for")
-        return candidates(self._model.ready(self.live.state), command.frame, points=prompt.points, labels=prompt.labels)
+        session = self._model.ready(self.live.state)
+        session.features(command.frame)
+        with on_one_core():
+            return candidates(session, command.frame, points=prompt.points, labels=prompt.labels)
 
     def _remind(self, session: VideoSession, number: int, frame: int) -> int:
         """Tells a session that was made anew of a tracked mask that is to be corrected; how many changes that made."""
@@ -352,13 +376,26 @@ class Workbench:
         self._model.made(applied.revision.id, changes)
         return applied
 
+    def _cleared_frames(self, command: Clear) -> range | None:
+        """The frames that are to be cleared; None: all. Raises ValueError where they are not frames of the media."""
+        count = self.live.media.frames
+        if command.frame is not None:
+            start, stop = command.frame, command.frame + 1
+        elif command.start is not None and command.stop is not None:
+            start, stop = command.start, command.stop
+        else:
+            return None
+        if not start < stop <= count:
+            raise ValueError(f"expected frames within 0..{count - 1}, got {start}..{stop - 1}")
+        return range(start, stop)
+
     def _without(
-        self, numbers: set[int], *, frame: int | None = None, objects: list[ObjectRecord] | None = None
+        self, numbers: set[int], *, frames: range | None = None, objects: list[ObjectRecord] | None = None
     ) -> Change:
-        """Takes the prompts and masks of some objects away, of one frame or of all."""
+        """Takes the prompts and masks of some objects away, of some frames or of all."""
         state = self.live.state
-        prompts = [(n, f) for n in sorted(numbers) for f in state.prompts.get(n, {}) if frame in (None, f)]
-        masks = [(n, f) for n in sorted(numbers) for f in state.masks.get(n, {}) if frame in (None, f)]
+        prompts = [(n, f) for n in sorted(numbers) for f in state.prompts.get(n, {}) if frames is None or f in frames]
+        masks = [(n, f) for n in sorted(numbers) for f in state.masks.get(n, {}) if frames is None or f in frames]
         return Change(
             objects=tuple(objects or ()),
             prompts=tuple(PromptRecord(object=n, frame=f, prompt=None) for n, f in prompts),

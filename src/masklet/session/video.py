@@ -211,27 +211,28 @@ class VideoSession:
         return self.result(frame)
 
     @torch.inference_mode()
-    def clear(self, *, frame: int | None = None, object_id: int | None = None) -> None:
-        """Takes prompts back: of one object on one frame, of all on one frame, of one object, or everything.
+    def clear(self, *, frame: int | range | None = None, object_id: int | None = None) -> None:
+        """Takes prompts back: of one object or all, on one frame, on some or on all; one step of undo.
 
         Of a frame, what the prompts led to stays as an ordinary tracked result until the next propagation; of a whole
         object its results go too. Objects stay, without prompts.
         """
         chosen = list(self.objects) if object_id is None else [object_id]
         states = [(number, self._state(number)) for number in chosen]
-        if frame is not None:
-            self.source.check(_index("frame", frame))
-        self._history.remember(chosen, [] if frame is None else [frame])
+        frames = () if frame is None else frame if isinstance(frame, range) else (_index("frame", frame),)
+        for index in frames:
+            self.source.check(index)
+        self._history.remember(chosen, frames)
         for number, state in states:
             if frame is None:
                 self.objects[number] = ObjectState(MemoryBank(self.archive, self.model.config.memory_reach))
-                continue
-            state.prompts.pop(frame, None)
-            state.pending.pop(frame, None)
-            record = state.bank.conditioning.pop(frame, None)
-            if record is not None:
-                state.bank.tracked.put(frame, record)
-            state.visited.pop(frame, None)
+            for index in frames:
+                state.prompts.pop(index, None)
+                state.pending.pop(index, None)
+                record = state.bank.conditioning.pop(index, None)
+                if record is not None:
+                    state.bank.tracked.put(index, record)
+                state.visited.pop(index, None)
 
     def forget(self, object_id: int, frames: Iterable[int]) -> None:
         """Drops what tracking left of an object on some frames; prompts stay. No step of undo."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, Table, and_, exists, func, select
 
-from masklet.store.records import Key, MaskEntry, ObjectRecord, Revision
-from masklet.store.tables import heads, masks, objects, prompts, revisions
+from masklet.store.records import EffectsEntry, Key, MaskEntry, ObjectRecord, Revision
+from masklet.store.tables import effects, heads, masks, objects, prompts, revisions
 
 _OBJECT_FIELDS = ("object", "name", "colour", "hidden", "locked", "present")
 _MASK_FIELDS = ("object", "frame", "id", "score", "iou", "visible", "prompted", "edited")
@@ -75,6 +75,22 @@ def masks_at(connection: Connection, number: int | None, touched_by: int | None 
         for row in rows
         if row.kept
     }
+
+
+def effects_at(connection: Connection, number: int | None) -> EffectsEntry:
+    """Which effects hold at a revision."""
+    if number is None:
+        return EffectsEntry(None)
+    ancestors = line(number)
+    # As in `_newest`: the row written last of the newest revision that has any.
+    wanted = select(effects.c.id).join(ancestors, effects.c.revision_id == ancestors.c.id)
+    newest = wanted.order_by(effects.c.revision_id.desc(), effects.c.id.desc()).limit(1)
+    return EffectsEntry(connection.execute(newest).scalar_one_or_none())
+
+
+def touches_effects(connection: Connection, number: int) -> bool:
+    """Whether a revision has effects of its own."""
+    return connection.execute(select(exists().where(effects.c.revision_id == number))).scalar_one()
 
 
 def touched(connection: Connection, table: Table, number: int) -> list[Key]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from masklet.masks import FrameMask, Rle
 
@@ -98,11 +98,15 @@ class MaskRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What an edit changes: every entry is the new value of its object, or of its object and frame."""
+    """What an edit changes: every entry is the new value of its object, or of its object and frame.
+
+    `effects` are all effects in their order, as JSON objects; None: they stay.
+    """
 
     objects: tuple[ObjectRecord, ...] = ()
     prompts: tuple[PromptRecord, ...] = ()
     masks: tuple[MaskRecord, ...] = ()
+    effects: tuple[Mapping[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,17 @@ class Revision:
     author: str
     created: datetime
     payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """An edit (`revision`) was taken back, or made again: by whom, and when."""
+
+    id: int
+    kind: Literal["undo", "redo"]
+    revision: int
+    author: str
+    created: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +149,19 @@ class MaskEntry:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class EffectsEntry:
+    """Which effects hold: `Store.effects` reads them by `row`. None: there never were any."""
+
+    row: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
     """How the state differs after an edit, an undo or a redo: the new values, None where there is nothing any more.
 
     `revision` is the edit that was made, taken back or made again; `head` the one that the media now stands at.
+    `effects` is None where it did not touch them.
     """
 
     revision: Revision
@@ -148,11 +171,12 @@ class Applied:
     objects: Mapping[int, ObjectRecord | None] = field(default_factory=dict)
     prompts: Mapping[Key, Mapping[str, Any] | None] = field(default_factory=dict)
     masks: Mapping[Key, MaskEntry | None] = field(default_factory=dict)
+    effects: EffectsEntry | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class State:
-    """A media at one revision: its objects by number, prompts and masks by object and frame."""
+    """A media at one revision: its objects by number, prompts and masks by object and frame, its effects."""
 
     head: int | None = None
     can_undo: bool = False
@@ -160,6 +184,7 @@ class State:
     objects: dict[int, ObjectRecord] = field(default_factory=dict)
     prompts: dict[int, dict[int, Mapping[str, Any]]] = field(default_factory=dict)
     masks: dict[int, dict[int, MaskEntry]] = field(default_factory=dict)
+    effects: EffectsEntry = EffectsEntry(None)
 
     def apply(self, applied: Applied) -> None:
         """Follows an edit, an undo or a redo; `objects` is replaced, for threads that go through the old one."""
@@ -168,6 +193,8 @@ class State:
         self.objects = {number: record for number, record in after.items() if record is not None and record.present}
         _follow(self.prompts, applied.prompts)
         _follow(self.masks, applied.masks)
+        if applied.effects is not None:
+            self.effects = applied.effects
 
 
 def _follow(table: dict[int, dict[int, Any]], changes: Mapping[Key, Any]) -> None:

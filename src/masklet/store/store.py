@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from masklet.masks import Rle
-from masklet.store import history
+from masklet.store import effect_lists, history
 from masklet.store.accounts import Accounts
 from masklet.store.database import open_engine, reading, writing
 from masklet.store.records import (
@@ -19,14 +19,16 @@ from masklet.store.records import (
     Applied,
     Change,
     Conflict,
+    EffectsEntry,
     Key,
     MaskEntry,
     MaskRecord,
     Media,
+    Move,
     Revision,
     State,
 )
-from masklet.store.tables import heads, masks, media, members, objects, prompts, revisions
+from masklet.store.tables import heads, masks, media, members, moves, objects, prompts, revisions
 
 _AT_ONCE = 500
 
@@ -159,6 +161,7 @@ class Store:
                 state.prompts.setdefault(thing, {})[frame] = prompt
             for (thing, frame), entry in history.masks_at(connection, number).items():
                 state.masks.setdefault(thing, {})[frame] = entry
+            state.effects = history.effects_at(connection, number)
             return state
 
     def head(self, media_id: str) -> int | None:
@@ -210,6 +213,9 @@ class Store:
                 ]
                 connection.execute(insert(prompts), rows)
             entries = _insert_masks(connection, media_id, number, change.masks)
+            effects = None
+            if change.effects is not None:
+                effects = EffectsEntry(effect_lists.add(connection, media_id, number, change.effects))
             return Applied(
                 revision=history.revision(connection, number),
                 head=number,
@@ -218,6 +224,7 @@ class Store:
                 objects={record.object: record if record.present else None for record in change.objects},
                 prompts={(record.object, record.frame): record.prompt for record in change.prompts},
                 masks=entries,
+                effects=effects,
             )
 
     def add_masks(self, media_id: str, revision: int, records: Sequence[MaskRecord]) -> dict[Key, MaskEntry | None]:
@@ -226,7 +233,25 @@ class Store:
             self._check(connection, media_id, revision)
             return _insert_masks(connection, media_id, revision, records)
 
-    def undo(self, media_id: str, head: int | None) -> Applied | None:
+    def add_effects(self, media_id: str, revision: int, effects: Sequence[Mapping[str, Any]]) -> EffectsEntry:
+        """Adds to an edit of effects that goes on (a slider that is dragged): the later ones hold."""
+        with writing(self._engine) as connection:
+            self._check(connection, media_id, revision)
+            return EffectsEntry(effect_lists.add(connection, media_id, revision, effects))
+
+    def effects(self, entry: EffectsEntry) -> list[dict[str, Any]]:
+        """Effects in their order, as JSON objects."""
+        if entry.row is None:
+            return []
+        with reading(self._engine) as connection:
+            return effect_lists.read(connection, entry.row)
+
+    def effects_now(self, media_id: str) -> EffectsEntry:
+        """Which effects a media has. Raises ValueError where there is no such media."""
+        with reading(self._engine) as connection:
+            return history.effects_at(connection, history.head(connection, media_id))
+
+    def undo(self, media_id: str, head: int | None, *, author: str) -> Applied | None:
         """Takes the edit `head` back; None before the first. Raises Conflict where the media stands elsewhere."""
         with writing(self._engine) as connection:
             if head is None:
@@ -234,16 +259,27 @@ class Store:
                 return None
             edit = history.revision(connection, head)
             self._move(connection, media_id, head, edit.parent)
+            self._note_move(connection, media_id, "undo", head, author)
             return self._applied(connection, media_id, edit, edit.parent)
 
-    def redo(self, media_id: str, head: int | None) -> Applied | None:
+    def redo(self, media_id: str, head: int | None, *, author: str) -> Applied | None:
         """Makes the newest edit on `head` again; None if there is none. Raises Conflict as `undo` does."""
         with writing(self._engine) as connection:
             child = history.newest_child(connection, media_id, head)
             self._move(connection, media_id, head, head if child is None else child)
             if child is None:
                 return None
+            self._note_move(connection, media_id, "redo", child, author)
             return self._applied(connection, media_id, history.revision(connection, child), child)
+
+    def moves(self, media_id: str, after: int = 0, count: int | None = None) -> list[Move]:
+        """Who took edits back and made them again, in that order; `after` and `count` as in `revisions`."""
+        wanted = select(moves).where(moves.c.media_id == media_id, moves.c.id > after).order_by(moves.c.id)
+        with reading(self._engine) as connection:
+            return [
+                Move(id=row.id, kind=row.kind, revision=row.revision_id, author=row.author, created=row.created)
+                for row in connection.execute(wanted.limit(count))
+            ]
 
     def next_object(self, media_id: str) -> int:
         """A number that no object of the media ever had, counting from 1."""
@@ -275,6 +311,11 @@ class Store:
         if not moved:
             raise Conflict(f"media {media_id!r} no longer stands at revision {head}: it was changed elsewhere")
 
+    def _note_move(self, connection: Connection, media_id: str, kind: str, revision: int, author: str) -> None:
+        now = datetime.now(UTC)
+        row = {"media_id": media_id, "revision_id": revision, "kind": kind, "author": author, "created": now}
+        connection.execute(insert(moves).values(row))
+
     def _applied(self, connection: Connection, media_id: str, edit: Revision, head: int | None) -> Applied:
         wanted = select(objects.c.object).where(objects.c.revision_id == edit.id)
         numbers = [row.object for row in connection.execute(wanted)]
@@ -289,6 +330,7 @@ class Store:
             objects={number: objects_now.get(number) for number in numbers},
             prompts={key: prompts_now.get(key) for key in history.touched(connection, prompts, edit.id)},
             masks={key: masks_now.get(key) for key in history.touched(connection, masks, edit.id)},
+            effects=history.effects_at(connection, head) if history.touches_effects(connection, edit.id) else None,
         )
 
 

@@ -1,7 +1,8 @@
 """The tables. Rows of edits are only ever added; what holds is found from the revision that a media stands at.
 
 `heads` says which revision that is: undo moves it to the revision's parent, redo to its newest child. A value (an
-object, a prompt, a mask) is the newest row of its key among the revision and its ancestors.
+object, a prompt, a mask; of effects the whole list) is the newest row of its key among the revision and its ancestors.
+`moves` says who took edits back and made them again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     TypeDecorator,
 )
 
@@ -173,4 +175,33 @@ masks = Table(
     Column("edited", Boolean, nullable=False),
     Index(None, "media_id", "object", "frame"),
     Index(None, "revision_id"),
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("media_id", ForeignKey("media.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("revision_id", ForeignKey("revisions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("effects", JSON, nullable=False),
+)
+
+texts = Table(
+    "texts",
+    metadata,
+    Column("media_id", ForeignKey("media.id", ondelete="CASCADE"), primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    Column("text", Text, nullable=False),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("media_id", ForeignKey("media.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("revision_id", ForeignKey("revisions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(8), nullable=False),
+    Column("author", String, nullable=False),
+    Column("created", Utc, nullable=False),
+    sqlite_autoincrement=True,
 )

@@ -116,8 +116,6 @@ export const getExport = (id: string) => call("GET /api/exports/{export_id}", { 
 /** Effects in their JSON form: parameters at their defaults may be left out. */
 export type EffectRecords = Effects["effects"];
 export const getEffects = (media: string) => call("GET /api/media/{media_id}/effects", { path: { media_id: media } });
-export const putEffects = (media: string, effects: EffectRecords) =>
-  call("PUT /api/media/{media_id}/effects", { path: { media_id: media }, body: { effects } });
 
 /** A frame with effects as PNG. */
 export async function frameWithEffects(media: string, frame: number, effects: EffectRecords): Promise<Blob> {

@@ -53,6 +53,7 @@ export class Editor implements Desk, StageScene {
         this.redraw();
       },
       failed: (frame, error) => notices.error(new Error(`frame ${frame} can't be loaded: ${error.message}`)),
+      busy: () => this.state.get().working > 0 || this.state.get().job !== null,
     });
     this.prompting = new Prompting(this, this.objects);
     this.player.cursor.subscribe(this.#cursorMoved);
@@ -76,7 +77,7 @@ export class Editor implements Desk, StageScene {
   dispose(): void {
     removeEventListener("online", this.#socket.reconnect);
     clearTimeout(this.#cursorTimer);
-    this.effects.dispose();
+    this.effects.settle();
     this.#socket.close();
     this.player.dispose();
   }
@@ -151,11 +152,13 @@ export class Editor implements Desk, StageScene {
   }
 
   readonly undo = (): void => {
+    this.effects.settle();
     this.prompting.dismissCandidates();
     void this.attempt(() => this.send("undo", {}));
   };
 
   readonly redo = (): void => {
+    this.effects.settle();
     this.prompting.dismissCandidates();
     void this.attempt(() => this.send("redo", {}));
   };
@@ -209,10 +212,12 @@ export class Editor implements Desk, StageScene {
         this.state.patch({ job: message.job, candidates: null });
         this.#setObjects(message.objects, message.undo, message.redo);
         this.state.patch({ lanes: new Map(Object.entries(message.lanes).map(([id, lane]) => [Number(id), lane])) });
+        this.effects.tell(message.effects);
         this.#askForMasks();
         break;
       case "objects":
         this.#setObjects(message.objects, message.undo, message.redo);
+        this.effects.tell(message.effects);
         break;
       case "lanes":
         this.#setLanes(message.lanes);

@@ -1,19 +1,33 @@
-/** The effects of one media: the list, its changes, and how it is kept on the server. */
-import { frameWithEffects, getEffects, putEffects } from "./api";
+/** The effects of one media: the list, its changes as edits, and what the server has of it. */
+import { frameWithEffects, getEffects } from "./api";
 import type { Desk } from "./desk";
 import { type Effect, effectLooks, type Kind, MOST_EFFECTS, madeEffect, presentEffects, readEffects } from "./effects";
 import type { EffectLook } from "./painter";
 import type { Mask } from "./rle";
+import { ConnectionLost } from "./socket";
 import { Store } from "./state";
 
 const SAVE_AFTER_MS = 300;
+
+/** A field that is being changed: what comes of it is one step to undo. */
+interface Gesture {
+  readonly field: string;
+  readonly id: string;
+}
 
 export class EffectDesk {
   readonly list = new Store<readonly Effect[]>([]);
   readonly #desk: Desk;
   readonly #maskAt: (object: number, frame: number) => Mask | null;
+  #gesture: Gesture | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #saving: Promise<void> = Promise.resolve();
+  /** Saves without an answer. */
+  #saving = 0;
+  /** A save was lost with its connection. */
+  #lost = false;
+  /** The server's number of what the list is, and of what the server has. */
+  #known = 0;
+  #told = 0;
 
   /** @param maskAt the masks as the user sees them */
   constructor(desk: Desk, maskAt: (object: number, frame: number) => Mask | null) {
@@ -21,21 +35,17 @@ export class EffectDesk {
     this.#maskAt = maskAt;
   }
 
-  /** Take what the server keeps, unless the user was faster. */
-  async load(): Promise<void> {
-    try {
-      const { effects } = await getEffects(this.#desk.media.id);
-      if (this.list.get().length > 0 || this.#timer !== undefined) return;
-      this.list.set(readEffects(effects));
-      this.#desk.redraw();
-    } catch (error) {
-      this.#desk.notices.error(error);
-    }
+  /** The server says which effects it has; what it does not have yet comes first. */
+  tell(number: number): void {
+    this.#told = number;
+    if (this.#lost) this.#save();
+    else if (number !== this.#known && !this.#isAhead) void this.#load();
   }
 
-  /** Save at once what has not been. */
-  dispose(): void {
+  /** What is set from now on is another step; what was not saved yet is now. */
+  settle(): void {
     if (this.#timer !== undefined) this.#save();
+    this.#gesture = null;
   }
 
   /** Whether the stage shows effects in place of masks. */
@@ -61,13 +71,25 @@ export class EffectDesk {
     }
     const forBackground = kind === "blur" || kind === "desaturate" || kind === "replace";
     const target = forBackground ? "background" : (this.#desk.state.get().selected ?? "objects");
-    this.#change([...this.list.get(), madeEffect(kind, target)]);
+    this.#step([...this.list.get(), madeEffect(kind, target)]);
     this.#desk.settings.patch({ effects: true });
   }
 
   /** Give an effect other values. */
   set(index: number, values: Readonly<Record<string, unknown>>): void {
-    this.#change(this.list.get().map((effect, i) => (i === index ? ({ ...effect, ...values } as Effect) : effect)));
+    this.#step(this.#withValues(index, values));
+  }
+
+  /** Give an effect a value that goes on changing, as a slider does: one step until it is settled. */
+  drag(index: number, name: string, value: unknown): void {
+    const field = `${index} ${name}`;
+    if (this.#gesture?.field !== field) {
+      this.settle();
+      this.#gesture = { field, id: Math.random().toString(36).slice(2) };
+    }
+    this.#show(this.#withValues(index, { [name]: value }));
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#save(), SAVE_AFTER_MS);
   }
 
   /** Draw an effect earlier (-1) or later (1). */
@@ -76,11 +98,11 @@ export class EffectDesk {
     const [effect] = list.splice(index, 1);
     if (effect === undefined) return;
     list.splice(Math.max(0, index + by), 0, effect);
-    this.#change(list);
+    this.#step(list);
   }
 
   remove(index: number): void {
-    this.#change(this.list.get().filter((_, i) => i !== index));
+    this.#step(this.list.get().filter((_, i) => i !== index));
   }
 
   /** The shown frame as PNG: its effects, or the chosen object (all where none is chosen) cut out. */
@@ -90,18 +112,58 @@ export class EffectDesk {
     return frameWithEffects(media.id, player.shown, what === "effects" ? this.present() : cut);
   }
 
-  #change(list: readonly Effect[]): void {
-    this.list.set(list);
-    this.#desk.redraw();
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#save(), SAVE_AFTER_MS);
+  get #isAhead(): boolean {
+    return this.#timer !== undefined || this.#saving > 0;
   }
 
-  /** One after the other, so that the last is what stays. */
+  #withValues(index: number, values: Readonly<Record<string, unknown>>): Effect[] {
+    return this.list.get().map((effect, i) => (i === index ? ({ ...effect, ...values } as Effect) : effect));
+  }
+
+  #step(list: readonly Effect[]): void {
+    this.settle();
+    this.#show(list);
+    this.#save();
+  }
+
+  #show(list: readonly Effect[]): void {
+    this.list.set(list);
+    this.#desk.redraw();
+  }
+
   #save(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#lost = false;
+    this.#saving++;
+    const order = { effects: this.list.get(), gesture: this.#gesture?.id ?? null };
+    void this.#desk.attempt(async () => {
+      try {
+        const { answer } = await this.#desk.send("effects", order);
+        this.#known = answer.effects;
+      } catch (error) {
+        // The next hello is the time to try again.
+        if (!(error instanceof ConnectionLost)) throw error;
+        this.#lost = true;
+      } finally {
+        this.#saving--;
+      }
+      if (!this.#lost && !this.#isAhead && this.#told !== this.#known) await this.#load();
+    });
+  }
+
+  async #load(): Promise<void> {
     const { media, notices } = this.#desk;
-    this.#saving = this.#saving.then(() => putEffects(media.id, this.list.get())).then(() => undefined, notices.error);
+    const told = this.#told;
+    try {
+      const { effects, number } = await getEffects(media.id);
+      if (this.#isAhead) return;
+      this.#known = number;
+      this.#show(readEffects(effects));
+    } catch (error) {
+      notices.error(error);
+      return;
+    }
+    if (this.#told !== told && this.#told !== this.#known) await this.#load();
   }
 }

@@ -45,4 +45,21 @@ export class Objects {
     this.#desk.state.patch({ candidates: null });
     void this.#desk.attempt(() => this.#desk.send("clear", { object }));
   }
+
+  /** Take prompts and masks off the frames of the range: of one object, or (null) of all that are not locked. */
+  clearRange(object: number | null): void {
+    const { notices, settings, state } = this.#desk;
+    const { range } = settings.get();
+    if (range === null) {
+      notices.add("info", "There is no range: set one with I and O");
+      return;
+    }
+    const [first, last] = range;
+    const whose = object === null ? "all objects" : (this.#desk.object(object)?.name ?? "the object");
+    state.patch({ candidates: null });
+    void this.#desk.attempt(async () => {
+      await this.#desk.send("clear", { start: first, stop: last + 1, ...(object === null ? {} : { object }) });
+      notices.say(`Frames ${first} to ${last} of ${whose} are cleared`);
+    });
+  }
 }

@@ -1,6 +1,6 @@
 /** The server's REST API. Made by `npm run generate`; not to be edited. */
 
-export const MADE_FROM = "4d2fd155f0ac1af74e3f7f12c4df69a7246e940e1a8f53b7f0851b9147689788";
+export const MADE_FROM = "f64f7ff7efc9e27d6718c2a0e1a85afffb7f261de60cdedae882e19f218107a3";
 
 type Nothing = Readonly<Record<never, never>>;
 
@@ -78,6 +78,11 @@ export interface Info {
   readonly version: string;
 }
 
+export interface KeptEffects {
+  readonly effects: readonly object[];
+  readonly number: number;
+}
+
 export interface Listing {
   readonly entries: readonly Entry[];
 }
@@ -118,6 +123,18 @@ export interface Model {
   readonly name: string;
 }
 
+export interface MoveItem {
+  readonly author: string;
+  readonly created: string;
+  readonly id: number;
+  readonly kind: "undo" | "redo";
+  readonly revision: number;
+}
+
+export interface Moves {
+  readonly moves: readonly MoveItem[];
+}
+
 export interface PastMask {
   readonly counts: string;
   readonly edited: boolean;
@@ -144,6 +161,7 @@ export interface PastPrompt {
 }
 
 export interface PastState {
+  readonly effects: readonly object[];
   readonly masks: readonly PastMask[];
   readonly objects: readonly PastObject[];
   readonly prompts: readonly PastPrompt[];
@@ -254,13 +272,13 @@ export interface Operations {
     path: { readonly media_id: string };
     query: Nothing;
     body: undefined;
-    answer: Effects;
+    answer: KeptEffects;
   };
   "PUT /api/media/{media_id}/effects": {
     path: { readonly media_id: string };
     query: Nothing;
     body: Effects;
-    answer: Effects;
+    answer: KeptEffects;
   };
   "POST /api/media/{media_id}/exports": {
     path: { readonly media_id: string };
@@ -285,6 +303,12 @@ export interface Operations {
     query: Nothing;
     body: ImportBegin;
     answer: Imported;
+  };
+  "GET /api/media/{media_id}/moves": {
+    path: { readonly media_id: string };
+    query: { readonly after?: number; readonly count?: number };
+    body: undefined;
+    answer: Moves;
   };
   "GET /api/media/{media_id}/revisions": {
     path: { readonly media_id: string };

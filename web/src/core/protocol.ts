@@ -52,7 +52,10 @@ export interface Commands {
   candidates: { frame: number; object: number };
   choose: { frame: number; object: number; candidate: number };
   preview: { frame: number; x: number; y: number };
-  clear: { frame?: number; object?: number };
+  /** Of a frame, of frames `start` .. `stop` - 1, or of all. */
+  clear: { frame?: number; start?: number; stop?: number; object?: number };
+  /** All of them in their order; those of one `gesture`, one after the other, are one edit. */
+  effects: { effects: readonly object[]; gesture: string | null };
   /**
    * `stop` is the first frame that is not visited (backward it may be -1), null for the end of the media. With "both",
    * `start` counts only beside a `stop`: then start <= frame < stop are visited, from the prompts outwards.
@@ -69,6 +72,8 @@ export interface Commands {
 export interface Answers {
   "object-add": { object: number };
   prompt: { candidates: number };
+  /** Which these are, as `hello` and `objects` tell. */
+  effects: { effects: number };
   track: { job: number };
 }
 export type Answer<T extends keyof Commands> = T extends keyof Answers ? Answers[T] : unknown;
@@ -82,9 +87,10 @@ export type ServerMessage =
       lanes: Record<string, Lane>;
       undo: boolean;
       redo: boolean;
+      effects: number;
       job: Job | null;
     }
-  | { type: "objects"; sequence: number; objects: ObjectInfo[]; undo: boolean; redo: boolean }
+  | { type: "objects"; sequence: number; objects: ObjectInfo[]; undo: boolean; redo: boolean; effects: number }
   | { type: "lanes"; sequence: number; lanes: Record<string, Lane | null> }
   | { type: "dropped"; sequence: number; object: number; frames: Span[] }
   | { type: "progress"; job: number; frame: number; done: number; total: number; rate: number }

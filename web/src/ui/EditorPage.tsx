@@ -30,7 +30,6 @@ export function EditorPage({ id }: { readonly id: string }) {
     document.title = `${media.name} – masklet`;
     const opened = new Editor(media, notices);
     opened.player.seek(readRoute(location.hash).frame);
-    void opened.effects.load();
     let timer: ReturnType<typeof setTimeout> | undefined;
     // Browsers limit how often the address may change.
     const stopWatching = opened.player.cursor.subscribe(() => {

@@ -1,4 +1,4 @@
-import { useEffect, useId, useState } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 import { copyPicture, pictureAddress } from "../core/clipboard";
 import { type Effect, type Field, KINDS, type Kind, type Target } from "../core/effects";
 import { IconButton, Menu } from "./controls";
@@ -129,6 +129,8 @@ function EffectRow({ effect, index, last, open, onOpen, onMove, onRemove }: Effe
                 field={field}
                 value={(effect as unknown as Record<string, unknown>)[key]}
                 onChange={(value) => editor.effects.set(index, { [key]: value })}
+                onDrag={(value) => editor.effects.drag(index, key, value)}
+                onSettle={() => editor.effects.settle()}
               />
             ))}
             {preview !== undefined && <p className="effect-note">{preview}</p>}
@@ -177,21 +179,20 @@ interface EffectFieldProps {
   readonly field: Field;
   readonly value: unknown;
   onChange(value: unknown): void;
+  /** A value that goes on changing until `onSettle`. */
+  onDrag(value: unknown): void;
+  onSettle(): void;
 }
 
-function EffectField({ field, value, onChange }: EffectFieldProps) {
+function EffectField({ field, value, onChange, onDrag, onSettle }: EffectFieldProps) {
+  const draggable = { onDrag, onSettle };
   switch (field.type) {
     case "number":
-      return <NumberField field={field} value={Number(value)} onChange={onChange} />;
+      return <NumberField field={field} value={Number(value)} {...draggable} />;
     case "colour":
-      return (
-        <label className="effect-field">
-          <span>{field.label}</span>
-          <input type="color" value={String(value)} onChange={(event) => onChange(event.target.value)} />
-        </label>
-      );
+      return <ColourField label={field.label} value={String(value)} {...draggable} />;
     case "words":
-      return <WordsField field={field} value={String(value)} onChange={onChange} />;
+      return <WordsField field={field} value={String(value)} {...draggable} />;
     case "choice":
       return (
         <label className="effect-field">
@@ -210,45 +211,88 @@ function EffectField({ field, value, onChange }: EffectFieldProps) {
   }
 }
 
-function NumberField({
-  field,
-  value,
-  onChange,
-}: EffectFieldProps & { readonly field: Extract<Field, { type: "number" }>; readonly value: number }) {
+interface DraggedProps<T> {
+  readonly value: T;
+  onDrag(value: T): void;
+  onSettle(): void;
+}
+
+/** An input whose changes are one step until it is let go: the pointer, a held key, the picker, or the focus. */
+function useSettling(onSettle: () => void): React.RefObject<HTMLInputElement | null> {
+  const input = useRef<HTMLInputElement>(null);
+  const latest = useRef(onSettle);
+  latest.current = onSettle;
+  useEffect(() => {
+    const element = input.current;
+    if (element === null) return;
+    const letGo = new AbortController();
+    let held = false;
+    const settle = () => {
+      if (!held) latest.current();
+    };
+    const hold = (isHeld: boolean) => () => {
+      held = isHeld && element.type === "range";
+      if (!isHeld && element.type === "range") settle();
+    };
+    // The browser's own "change", which comes after the last "input"; on a slider also for every repeat of a held key.
+    element.addEventListener("change", settle, letGo);
+    element.addEventListener("keydown", hold(true), letGo);
+    element.addEventListener("keyup", hold(false), letGo);
+    element.addEventListener("blur", hold(false), letGo);
+    return () => letGo.abort();
+  }, []);
+  return input;
+}
+
+type NumberFieldProps = DraggedProps<number> & { readonly field: Extract<Field, { type: "number" }> };
+
+function NumberField({ field, value, onDrag, onSettle }: NumberFieldProps) {
+  const input = useSettling(onSettle);
   return (
     <label className="effect-field">
       <span>{field.label}</span>
       <input
+        ref={input}
         type="range"
         min={field.low}
         max={field.high}
         step={field.step}
         value={value}
-        onChange={(event) => onChange(Number(event.target.value))}
+        onChange={(event) => onDrag(Number(event.target.value))}
       />
       <output>{field.percent ? `${Math.round(value * 100)} %` : value}</output>
     </label>
   );
 }
 
+function ColourField({ label, value, onDrag, onSettle }: DraggedProps<string> & { readonly label: string }) {
+  const input = useSettling(onSettle);
+  return (
+    <label className="effect-field">
+      <span>{label}</span>
+      <input ref={input} type="color" value={value} onChange={(event) => onDrag(event.target.value)} />
+    </label>
+  );
+}
+
+type WordsFieldProps = DraggedProps<string> & { readonly field: Extract<Field, { type: "words" }> };
+
 /** Text is taken as it is typed; an empty field waits for more. */
-function WordsField({
-  field,
-  value,
-  onChange,
-}: EffectFieldProps & { readonly field: Extract<Field, { type: "words" }>; readonly value: string }) {
+function WordsField({ field, value, onDrag, onSettle }: WordsFieldProps) {
+  const input = useSettling(onSettle);
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);
   return (
     <label className="effect-field">
       <span>{field.label}</span>
       <input
+        ref={input}
         type="text"
         value={text}
         maxLength={field.longest}
         onChange={(event) => {
           setText(event.target.value);
-          if (event.target.value.trim() !== "") onChange(event.target.value);
+          if (event.target.value.trim() !== "") onDrag(event.target.value);
         }}
       />
     </label>

@@ -87,6 +87,9 @@ function FrameField() {
 function RangeControls() {
   const { editor } = useWorkbench();
   const range = useSelect(editor.settings, (settings) => settings.range);
+  const objects = useSelect(editor.state, (state) => state.objects);
+  const selected = useSelect(editor.state, (state) => state.selected);
+  const chosen = objects.find((object) => object.id === selected);
   return (
     <div className="range-controls" role="toolbar" aria-label="Range">
       <IconButton icon="rangeIn" label="Range begins here" keys="i" onClick={() => editor.setRangeEnd("first")} />
@@ -94,6 +97,22 @@ function RangeControls() {
       {range !== null && (
         <span className="chip">
           {range[0]}–{range[1]}
+          <Menu
+            label="Clear the range"
+            icon="eraser"
+            items={[
+              {
+                label: `Clear ${chosen?.name ?? "the object"}`,
+                disabled: chosen === undefined || chosen.locked,
+                run: () => chosen !== undefined && editor.objects.clearRange(chosen.id),
+              },
+              {
+                label: "Clear all objects",
+                disabled: objects.every((object) => object.locked),
+                run: () => editor.objects.clearRange(null),
+              },
+            ]}
+          />
           <IconButton icon="close" label="No range" onClick={() => editor.settings.patch({ range: null })} />
         </span>
       )}

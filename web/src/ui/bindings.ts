@@ -131,6 +131,21 @@ export function editorBindings(editor: Editor, stage: Stage | null, sheets: Shee
       label: "Clear the object in this frame",
       run: editor.prompting.clearFrame,
     },
+    {
+      keys: ["Shift+Delete", "Shift+Backspace"],
+      group: "Objects",
+      label: "Clear the object in the range",
+      run: () => {
+        const object = selected();
+        if (object !== undefined) editor.objects.clearRange(object.id);
+      },
+    },
+    {
+      keys: ["Alt+Delete", "Alt+Backspace"],
+      group: "Objects",
+      label: "Clear all objects in the range",
+      run: () => editor.objects.clearRange(null),
+    },
     { keys: ["k"], group: "Objects", label: "Next candidate", run: () => nextCandidate(editor) },
 
     { keys: ["t"], group: "Track", label: "Track forward", run: () => editor.tracking.begin("forward", null) },
