@@ -121,6 +121,42 @@ def test_a_project_is_shared_with_its_members(team, hers: str, square: bytes) ->
     assert bob.http.get(f"/api/media/{shared['id']}").status_code == 404
 
 
+def test_the_owner_renames_a_project(team) -> None:
+    ada, bob = team.members["ada"], team.members["bob"]
+    birds = ada.http.post("/api/projects", json={"name": "Birds"}).json()
+    at = f"/api/projects/{birds['id']}"
+    assert bob.http.patch(at, json={"name": "Mine"}).status_code == 404
+    ada.http.post(f"{at}/members", json={"user": "bob"})
+    assert bob.http.patch(at, json={"name": "Mine"}).status_code == 403
+    assert ada.http.patch(at, json={"name": ""}).status_code == 422
+    renamed = ada.http.patch(at, json={"name": "Bees"}).json()
+    assert renamed == birds | {"name": "Bees", "members": ["ada", "bob"]}
+    assert renamed in bob.http.get("/api/projects").json()
+
+
+def test_whoever_sits_at_the_machine_sees_all_projects_and_uploads_into_them(
+    serve, serve_team, square: bytes, tmp_path: Path
+) -> None:
+    with serve_team(tmp_path):
+        pass
+    with serve(tmp_path) as server:
+        found = server.http.get("/api/projects").json()
+        assert [(project["name"], project["owner"]) for project in found] == [
+            ("This computer", None),
+            ("ada", "ada"),
+            ("bob", "bob"),
+        ]
+        assert server.http.post("/api/projects", json={"name": "x"}).status_code == 403
+        assert server.http.patch(f"/api/projects/{found[1]['id']}", json={"name": "x"}).status_code == 403
+        for project in found[0], found[1]:
+            order = {"name": "a.mp4", "size": len(square), "project": project["id"]}
+            number = server.http.post("/api/uploads", json=order).json()["id"]
+            server.http.put(f"/api/uploads/{number}?offset=0", content=square)
+            assert server.http.post(f"/api/uploads/{number}/finish").json()["project"] == project["id"]
+        order = {"name": "a.mp4", "size": 9, "project": "0" * 24}
+        assert server.http.post("/api/uploads", json=order).status_code == 404
+
+
 def test_who_loses_a_project_loses_its_open_pages_and_uploads(serve_team, square: bytes, tmp_path: Path) -> None:
     with serve_team(tmp_path, access=Access(recheck_seconds=0.1)) as team:
         ada, bob = team.members["ada"], team.members["bob"]

@@ -120,6 +120,18 @@ def test_media_are_seen_by_the_members_of_their_project(store: Store) -> None:
     assert {project.id for project in accounts.projects()} == {"local", hers, his, more}
 
 
+def test_a_project_is_renamed(store: Store) -> None:
+    accounts = store.accounts
+    ada, _ = accounts.add_user("ada")
+    home = accounts.home(ada.id)
+    accounts.rename_project(home, "Bees")
+    assert [project.name for project in accounts.projects(ada.id)] == ["Bees"]
+    assert accounts.is_project(home)
+    assert not accounts.is_project("nothing")
+    with pytest.raises(ValueError, match="no project"):
+        accounts.rename_project("nothing", "x")
+
+
 def test_memberships_that_cannot_be_are_refused(store: Store) -> None:
     accounts = store.accounts
     ada, _ = accounts.add_user("ada")

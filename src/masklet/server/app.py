@@ -92,6 +92,7 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
     app.include_router(rest.router)
     app.include_router(past.router)
     app.include_router(effects.router)
+    app.include_router(projects.router)
     _add_watching(app, metrics)
     _add_live(app)
     _add_sources(app)
@@ -102,7 +103,6 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
     else:
         app.state.doorkeeper = Doorkeeper(store.accounts, settings.access)
         app.include_router(logins.router)
-        app.include_router(projects.router)
         app.add_middleware(Door, keeper=app.state.doorkeeper)
     app.add_middleware(Watch, metrics=metrics)
     app.add_middleware(Guard, origins=settings.origins)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Response
@@ -26,7 +27,7 @@ class ProjectItem(BaseModel):
     created: str
 
 
-class ProjectBegin(BaseModel):
+class ProjectName(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -37,9 +38,10 @@ class MemberAdd(BaseModel):
 
 
 def own_user() -> int:
-    """The user who asks: projects are for servers where people log in."""
+    """The user who asks. Refused where nobody logs in: projects are made and shared by users."""
     user = visitor().user
-    assert user is not None
+    if user is None:
+        raise Refused(403, "projects are made and shared where people log in: masklet serve")
     return user
 
 
@@ -54,7 +56,7 @@ def seen_project(project_id: Identity, parts: Parts, user: Annotated[int, Depend
 def own_project(project: Annotated[Project, Depends(seen_project)]) -> Project:
     """A project that the visitor owns."""
     if project.owner != visitor().name:
-        raise Refused(403, "only the owner of a project says who is a member")
+        raise Refused(403, "only the owner of a project names it and says who is a member")
     return project
 
 
@@ -63,16 +65,24 @@ OwnProject = Annotated[Project, Depends(own_project)]
 
 
 @router.get("")
-def list_projects(parts: Parts, user: User) -> list[ProjectItem]:
-    """The projects that you are a member of, the oldest first; uploads go to your own first one."""
-    return [_item(project) for project in parts.store.accounts.projects(user)]
+def list_projects(parts: Parts) -> list[ProjectItem]:
+    """The projects that you are a member of (all, where nobody logs in), the oldest first; uploads go to your own first
+    one."""
+    return [_item(project) for project in parts.store.accounts.projects(visitor().user)]
 
 
 @router.post("")
-def add_project(body: ProjectBegin, parts: Parts, user: User) -> ProjectItem:
+def add_project(body: ProjectName, parts: Parts, user: User) -> ProjectItem:
     """A project of your own."""
     number = parts.store.accounts.add_project(user, body.name)
     return next(_item(project) for project in parts.store.accounts.projects(user) if project.id == number)
+
+
+@router.patch("/{project_id}")
+def rename_project(project: OwnProject, body: ProjectName, parts: Parts) -> ProjectItem:
+    """Gives a project that you own another name."""
+    parts.store.accounts.rename_project(project.id, body.name)
+    return _item(replace(project, name=body.name))
 
 
 @router.post("/{project_id}/members", status_code=204)

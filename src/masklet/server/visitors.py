@@ -80,12 +80,9 @@ def chosen_project(store: Store, project_id: str | None) -> str:
         There is no such project, or they are no member.
     """
     who = visitor().user
-    if who is None:
-        if project_id not in (None, LOCAL_PROJECT):
-            raise NotServed("there is no such project")
-        return LOCAL_PROJECT
+    accounts = store.accounts
     if project_id is None:
-        return store.accounts.home(who)
-    if not store.accounts.is_member(who, project_id):
+        return LOCAL_PROJECT if who is None else accounts.home(who)
+    if not (accounts.is_project(project_id) if who is None else accounts.is_member(who, project_id)):
         raise NotServed("there is no such project")
     return project_id

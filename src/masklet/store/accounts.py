@@ -149,6 +149,16 @@ class Accounts:
         with writing(self._engine) as connection:
             return self._add_project(connection, owner, name, datetime.now(UTC))
 
+    def rename_project(self, project_id: str, name: str) -> None:
+        """Gives a project another name. Raises ValueError where there is no such project."""
+        with writing(self._engine) as connection:
+            self._check_project(connection, project_id)
+            connection.execute(update(projects).where(projects.c.id == project_id).values(name=name))
+
+    def is_project(self, project_id: str) -> bool:
+        with reading(self._engine) as connection:
+            return connection.execute(select(projects.c.id).where(projects.c.id == project_id)).first() is not None
+
     def is_member(self, user: int, project_id: str) -> bool:
         with reading(self._engine) as connection:
             wanted = select(members.c.user_id).where(members.c.user_id == user, members.c.project_id == project_id)

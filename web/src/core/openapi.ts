@@ -1,6 +1,6 @@
 /** The server's REST API. Made by `npm run generate`; not to be edited. */
 
-export const MADE_FROM = "f64f7ff7efc9e27d6718c2a0e1a85afffb7f261de60cdedae882e19f218107a3";
+export const MADE_FROM = "17b89757f06dd005fa96e9485698cfbb9450da1ebb510b44c2a4825cb9a8f224";
 
 type Nothing = Readonly<Record<never, never>>;
 
@@ -170,16 +170,16 @@ export interface PastState {
   readonly stop: number;
 }
 
-export interface ProjectBegin {
-  readonly name: string;
-}
-
 export interface ProjectItem {
   readonly created: string;
   readonly id: string;
   readonly members: readonly string[];
   readonly name: string;
   readonly owner: string | null;
+}
+
+export interface ProjectName {
+  readonly name: string;
 }
 
 export interface RevisionItem {
@@ -337,7 +337,13 @@ export interface Operations {
   "POST /api/projects": {
     path: Nothing;
     query: Nothing;
-    body: ProjectBegin;
+    body: ProjectName;
+    answer: ProjectItem;
+  };
+  "PATCH /api/projects/{project_id}": {
+    path: { readonly project_id: string };
+    query: Nothing;
+    body: ProjectName;
     answer: ProjectItem;
   };
   "POST /api/projects/{project_id}/members": {
