@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from masklet.media import write_text
@@ -79,13 +79,9 @@ class Library:
                 return media
         return self._store.add_media(
             name=path.name,
-            kind=found.kind,
             path=str(path),
             uploaded=False,
-            width=found.width,
-            height=found.height,
-            frames=found.frames,
-            fps=found.fps,
+            **asdict(found),
         )
 
     def delete(self, media: Media) -> None:
@@ -173,16 +169,12 @@ class Library:
             raise Unfit(str(error).replace(kept.name, upload.name)) from None
         media = self._store.add_media(
             name=upload.name,
-            kind=found.kind,
             path=str(kept),
             uploaded=True,
-            width=found.width,
-            height=found.height,
-            frames=found.frames,
-            fps=found.fps,
             project_id=project_id,
             added_by=upload.user,
             size=upload.size,
+            **asdict(found),
         )
         self._note(upload.id).unlink(missing_ok=True)
         return media

@@ -187,16 +187,12 @@ class Recordings:
             raise Unfit("nothing was recorded that can be read") from None
         media = self._entered(pictures) or self._store.add_media(
             name=about.name,
-            kind=found.kind,
             path=str(pictures),
             uploaded=True,
-            width=found.width,
-            height=found.height,
-            frames=found.frames,
-            fps=found.fps,
             project_id=about.project_id,
             added_by=about.user,
             size=pictures.stat().st_size,
+            **asdict(found),
         )
         change = _change(lines[1:], about, found.frames)
         if change.objects and self._store.state(media.id).head is None:

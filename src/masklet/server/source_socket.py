@@ -145,7 +145,7 @@ class _SourcePage:
             return _Ended(reason="nothing came for a while")
         except (ValueError, OSError) as error:
             return _Ended(reason=" ".join(str(error).split()))
-        except Exception:
+        except Exception:  # the page hears how it ended, and what was recorded is kept; what went wrong is in the log
             logger.exception("a live source failed")
             return _Ended(reason="internal error")
         finally:
