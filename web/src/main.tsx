@@ -3,8 +3,15 @@ import { App } from "./ui/App";
 import "./styles/base.css";
 import "./styles/controls.css";
 import "./styles/gallery.css";
+import "./styles/projects.css";
+import "./styles/uploads.css";
+import "./styles/files.css";
+import "./styles/opening.css";
 import "./styles/source.css";
 import "./styles/editor.css";
+import "./styles/stage.css";
+import "./styles/objects.css";
+import "./styles/sheets.css";
 import "./styles/effects.css";
 import "./styles/timeline.css";
 

@@ -68,7 +68,7 @@ beforeEach(async () => {
   notices = new Notices();
   time = 1000;
   source = new LiveSource(
-    "Camera",
+    { name: "Camera", project: "p7" },
     grabber,
     notices,
     () => server as unknown as WebSocket,
@@ -82,7 +82,7 @@ afterEach(() => source.dispose());
 
 describe("a live source", () => {
   it("says first what is to come", () => {
-    expect(server.commands).toEqual([{ type: "start", name: "Camera", width: 8, height: 6 }]);
+    expect(server.commands).toEqual([{ type: "start", name: "Camera", project: "p7", width: 8, height: 6 }]);
   });
 
   it("has two frames under way at most, and sends the next one when one is done or skipped", async () => {

@@ -2,7 +2,7 @@
 import type { Effects, ExportBegin, ImportBegin, Operations } from "./openapi";
 import { signedIn } from "./session";
 
-export type { Entry as FileEntry, ExportState, Imported, Info, UploadState } from "./openapi";
+export type { Entry as FileEntry, ExportState, Imported, Info, ProjectItem as Project, UploadState } from "./openapi";
 export type ExportFormat = ExportBegin["format"];
 
 /** The server refused or failed; the message is meant for people. `status` is 0 where no answer came. */
@@ -99,7 +99,14 @@ export const deleteMedia = (id: string) => call("DELETE /api/media/{media_id}", 
 export const listFiles = (root: string, path: string) =>
   call("GET /api/files", { query: { root, path } }).then((listing) => listing.entries);
 
-export const beginUpload = (name: string, size: number) => call("POST /api/uploads", { body: { name, size } });
+export const listProjects = () => call("GET /api/projects", {});
+export const addProject = (name: string) => call("POST /api/projects", { body: { name } });
+export const renameProject = (id: string, name: string) =>
+  call("PATCH /api/projects/{project_id}", { path: { project_id: id }, body: { name } });
+
+/** Begin an upload for a project; null: the user's own. */
+export const beginUpload = (name: string, size: number, project: string | null = null) =>
+  call("POST /api/uploads", { body: { name, size, project } });
 export const getUpload = (id: string) => call("GET /api/uploads/{upload_id}", { path: { upload_id: id } });
 export const putUpload = (id: string, offset: number, bytes: Blob, signal: AbortSignal) =>
   call("PUT /api/uploads/{upload_id}", { path: { upload_id: id }, query: { offset } }, { body: bytes, signal });

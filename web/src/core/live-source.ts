@@ -8,7 +8,7 @@ import type { MaskLook } from "./painter";
 import type { FramePrompts } from "./prompting";
 import type { MaskMessage, MediaItem, ObjectInfo, Prompt } from "./protocol";
 import { CommandRefused, ConnectionLost } from "./socket";
-import { type FrameDone, type SourceListener, SourceSocket } from "./source-socket";
+import { type FrameDone, type SourceListener, SourceSocket, type SourceStart } from "./source-socket";
 import type { StageScene } from "./stage";
 import { Store } from "./state";
 import type { Gesture } from "./tools";
@@ -61,8 +61,9 @@ export class LiveSource implements StageScene, SourceListener {
   #since = 0;
   #lastTime = -1;
 
+  /** @param about the recording's name, and its project (null: the user's own) */
   constructor(
-    name: string,
+    about: Pick<SourceStart, "name" | "project">,
     grabber: Grabber,
     notices: Notices,
     open?: (url: string) => WebSocket,
@@ -86,7 +87,7 @@ export class LiveSource implements StageScene, SourceListener {
     this.settings = new Store({ ...firstSettings(grabber.size), preview: false });
     this.settings.subscribe(this.#redraw);
     grabber.onEnded = () => this.finish(true);
-    this.#socket = new SourceSocket(sourceUrl(), { name, ...grabber.size }, this, open);
+    this.#socket = new SourceSocket(sourceUrl(), { ...about, ...grabber.size }, this, open);
   }
 
   dispose(): void {

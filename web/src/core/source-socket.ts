@@ -31,6 +31,8 @@ export interface SourceListener {
 
 export interface SourceStart {
   readonly name: string;
+  /** For which project it is recorded; null: the user's own. */
+  readonly project: string | null;
   readonly width: number;
   readonly height: number;
 }

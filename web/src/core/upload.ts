@@ -43,6 +43,10 @@ export function archiveSource(name: string, files: readonly PackedFile[]): Uploa
   };
 }
 
+/** What is uploaded for one project is not what was begun for another. */
+const inProject = (source: UploadSource, project: string | null): UploadSource =>
+  project === null ? source : { ...source, key: `${source.key}@${project}` };
+
 /** The part of the API that an upload needs; `finish` makes something of what was sent. */
 export interface UploadApi<T> {
   begin(name: string, size: number): Promise<UploadState>;
@@ -51,8 +55,18 @@ export interface UploadApi<T> {
   finish(id: string): Promise<T>;
 }
 
-const SENDING = { begin: beginUpload, offset: getUpload, put: putUpload };
-const AS_MEDIA: UploadApi<MediaItem> = { ...SENDING, finish: finishUpload };
+const SENDING = {
+  begin: (name: string, size: number) => beginUpload(name, size),
+  offset: getUpload,
+  put: putUpload,
+};
+
+/** An upload that becomes a media item of a project; null: of the user's own. */
+const asMedia = (project: string | null): UploadApi<MediaItem> => ({
+  ...SENDING,
+  begin: (name, size) => beginUpload(name, size, project),
+  finish: finishUpload,
+});
 
 /** An upload of which something else is made than a media item. */
 export const uploadTo = <T>(finish: (id: string) => Promise<T>): UploadApi<T> => ({ ...SENDING, finish });
@@ -198,14 +212,14 @@ export class UploadQueue {
     this.#onDone = onDone;
   }
 
-  /** Each file becomes a media item, and each folder of pictures. */
-  readonly add = ({ files, folders }: Dropped): void => {
+  /** Each file becomes a media item of the project, and each folder of pictures. */
+  add({ files, folders }: Dropped, project: string | null = null): void {
     const sources = [...files.map(fileSource), ...folders.map((folder) => archiveSource(folder.name, folder.pictures))];
-    const added = sources.map((source) => new Upload(source, AS_MEDIA));
+    const added = sources.map((source) => new Upload(inProject(source, project), asMedia(project)));
     this.list.set([...this.list.get(), ...added]);
     this.#waiting.push(...added);
     this.#next();
-  };
+  }
 
   /** Take an upload off the list; one that runs is cancelled. */
   remove(upload: Upload): void {

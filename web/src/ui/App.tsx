@@ -1,5 +1,6 @@
 import { useMemo, useSyncExternalStore } from "react";
 import { Notices } from "../core/notices";
+import { Projects } from "../core/projects";
 import { signedIn } from "../core/session";
 import { Store } from "../core/state";
 import { UploadQueue } from "../core/upload";
@@ -22,14 +23,15 @@ export function App() {
   // Uploads go on while a media item is edited; the gallery hears of those that end.
   const uploaded = useMemo(() => new Store(0), []);
   const uploads = useMemo(() => new UploadQueue(() => uploaded.set(uploaded.get() + 1)), [uploaded]);
+  const projects = useMemo(() => new Projects(), []);
   const { media } = readRoute(address);
   if (!useStore(signedIn)) return <LoginPage />;
   return (
     <NoticesContext value={notices}>
       {address === SOURCE_HASH ? (
-        <SourcePage />
+        <SourcePage projects={projects} />
       ) : media === null ? (
-        <Gallery uploads={uploads} uploaded={uploaded} />
+        <Gallery uploads={uploads} uploaded={uploaded} projects={projects} />
       ) : (
         <EditorPage key={media} id={media} />
       )}

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { deleteMedia, getInfo, type Info, listMedia, logOut } from "../core/api";
-import { readDrop, readPicked } from "../core/dropped";
+import { type Dropped, readDrop, readPicked } from "../core/dropped";
+import type { Projects } from "../core/projects";
 import type { MediaItem } from "../core/protocol";
 import { signedIn } from "../core/session";
 import type { Store } from "../core/state";
@@ -10,6 +11,7 @@ import { FilesDialog } from "./FilesDialog";
 import { useNotices, useStore } from "./hooks";
 import { Icon, Logo } from "./Icon";
 import { MediaCard } from "./MediaCard";
+import { ProjectBar } from "./ProjectBar";
 import { mediaHash, SOURCE_HASH } from "./route";
 import { ThemeButton } from "./ThemeButton";
 import { UploadList } from "./UploadList";
@@ -19,28 +21,36 @@ interface GalleryProps {
   readonly uploads: UploadQueue;
   /** Changes when an upload has become a media item. */
   readonly uploaded: Store<number>;
+  readonly projects: Projects;
 }
 
 /** All media, newest first; files come in by drop, picker or from the folders that are served. */
-export function Gallery({ uploads, uploaded }: GalleryProps) {
+export function Gallery({ uploads, uploaded, projects }: GalleryProps) {
   const notices = useNotices();
   const [info, setInfo] = useState<Info | null>(null);
-  const [media, setMedia] = useState<readonly MediaItem[] | null>(null);
+  const [everything, setEverything] = useState<readonly MediaItem[] | null>(null);
   const [failed, setFailed] = useState<string | null>(null);
   const [browsing, setBrowsing] = useState(false);
   const [doomed, setDoomed] = useState<MediaItem | null>(null);
   const picker = useRef<HTMLInputElement>(null);
   const folderPicker = useRef<HTMLInputElement>(null);
   const count = useStore(uploaded);
+  const chosen = useStore(projects.chosen);
+  const known = useStore(projects.list);
+  const media = everything?.filter((item) => chosen === null || item.project === chosen) ?? null;
+  /** What is told of a card's project where cards of several are listed. */
+  const projectOf = (item: MediaItem) =>
+    chosen === null && known.length > 1 ? (known.find(({ id }) => id === item.project)?.name ?? null) : null;
 
   const refresh = useCallback(async () => {
     try {
-      setMedia(await listMedia());
+      const [found] = await Promise.all([listMedia(), projects.refresh()]);
+      setEverything(found);
       setFailed(null);
     } catch (error) {
       setFailed(error instanceof Error ? error.message : String(error));
     }
-  }, []);
+  }, [projects]);
 
   useEffect(() => {
     document.title = "masklet";
@@ -54,9 +64,10 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
     return () => removeEventListener("focus", refresh);
   }, [refresh, count]);
 
+  const upload = useCallback((dropped: Dropped) => uploads.add(dropped, projects.chosen.get()), [uploads, projects]);
   const take = useCallback(
-    (transfer: DataTransfer) => void readDrop(transfer).then(uploads.add, notices.error),
-    [uploads, notices],
+    (transfer: DataTransfer) => void readDrop(transfer).then(upload, notices.error),
+    [upload, notices],
   );
   const dropping = useFileDrop(take);
 
@@ -95,6 +106,7 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
         <ThemeButton />
       </header>
       <main className="gallery-main">
+        {info !== null && <ProjectBar projects={projects} user={info.user} />}
         <div className="gallery-bar">
           <h1>Media</h1>
           {media !== null && media.length > 0 && <span className="count">{media.length}</span>}
@@ -128,7 +140,7 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
             tabIndex={-1}
             aria-label="Videos or images to upload"
             onChange={(event) => {
-              uploads.add(readPicked(event.target.files ?? []));
+              upload(readPicked(event.target.files ?? []));
               event.target.value = "";
             }}
           />
@@ -144,7 +156,7 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
               if (picked.files.length + picked.folders.length === 0) {
                 notices.add("error", "There are no videos or images in this folder");
               }
-              uploads.add(picked);
+              upload(picked);
               event.target.value = "";
             }}
           />
@@ -168,7 +180,7 @@ export function Gallery({ uploads, uploaded }: GalleryProps) {
         {media !== null && media.length > 0 && (
           <ul className="cards">
             {media.map((item) => (
-              <MediaCard key={item.id} media={item} onDelete={() => setDoomed(item)} />
+              <MediaCard key={item.id} media={item} project={projectOf(item)} onDelete={() => setDoomed(item)} />
             ))}
             <li className="card drop-card">
               <button type="button" className="drop-target" onClick={() => picker.current?.click()}>

@@ -13,11 +13,13 @@ const CARD_ASPECT = 16 / 10;
 
 interface MediaCardProps {
   readonly media: MediaItem;
+  /** Its project's name, where that is worth a word. */
+  readonly project: string | null;
   onDelete(): void;
 }
 
 /** A thumbnail that the pointer scrubs through, with what is known of the media. */
-export function MediaCard({ media, onDelete }: MediaCardProps) {
+export function MediaCard({ media, project, onDelete }: MediaCardProps) {
   const [at, setAt] = useState<number | null>(null);
   const moves = media.kind !== "image" && media.frames > 1;
   const aspect = media.width / media.height;
@@ -58,6 +60,7 @@ export function MediaCard({ media, onDelete }: MediaCardProps) {
           {media.width} × {media.height}
           {moves && ` · ${media.frames} frames`}
           {media.objects > 0 && ` · ${plural(media.objects, "object")}`}
+          {project !== null && ` · ${project}`}
         </span>
       </a>
       <Menu

@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { getInfo, type Info } from "../core/api";
 import { StreamGrabber } from "../core/frame-grabber";
 import { LiveSource } from "../core/live-source";
+import type { Projects } from "../core/projects";
 import { IconButton } from "./controls";
 import { formatBytes } from "./format";
 import { useNotices, useStore } from "./hooks";
@@ -17,7 +18,7 @@ const KINDS: readonly { kind: Kind; icon: IconName; name: string; about: string 
 ];
 
 /** Choose a camera or screen, then segment what it shows. */
-export function SourcePage() {
+export function SourcePage({ projects }: { readonly projects: Projects }) {
   const notices = useNotices();
   const [info, setInfo] = useState<Info | null>(null);
   const [source, setSource] = useState<LiveSource | null>(null);
@@ -38,7 +39,7 @@ export function SourcePage() {
         ? navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, height: { ideal: 720 } } })
         : navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 30 } } }));
       const grabber = await StreamGrabber.open(stream);
-      setSource(new LiveSource(`${name} ${now()}`, grabber, notices));
+      setSource(new LiveSource({ name: `${name} ${now()}`, project: projects.chosen.get() }, grabber, notices));
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
       setFailed(inWords(error));

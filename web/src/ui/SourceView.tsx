@@ -1,11 +1,12 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import { dispatchKey } from "../core/keys";
 import type { LiveSource } from "../core/live-source";
-import { Stage } from "../core/stage";
+import type { Stage } from "../core/stage";
 import { IconButton, Segments } from "./controls";
 import { formatTime } from "./format";
 import { useSelect, useStore } from "./hooks";
 import { sourceBindings } from "./source-bindings";
+import { useStage } from "./useStage";
 
 const TOOLS = [
   { value: "click", label: "Click", icon: "click" },
@@ -20,19 +21,11 @@ const SIGNS = [
 /** A live source: its picture with masks, the objects, and the recording's end. */
 export function SourceView({ source }: { readonly source: LiveSource }) {
   const [stage, setStage] = useState<Stage | null>(null);
-  const root = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const overlay = useRef<HTMLCanvasElement>(null);
+  const { root, canvas, overlay } = useStage(source, setStage);
   const { tool, value } = useStore(source.settings);
   const phase = useSelect(source.state, (state) => state.phase);
   const working = useSelect(source.state, (state) => state.working > 0);
 
-  useEffect(() => {
-    if (root.current === null || canvas.current === null || overlay.current === null) return;
-    const made = new Stage(source, root.current, canvas.current, overlay.current);
-    setStage(made);
-    return () => made.dispose();
-  }, [source]);
   useEffect(() => {
     const bindings = sourceBindings(source, stage);
     const onKey = (event: KeyboardEvent) => dispatchKey(bindings, event);

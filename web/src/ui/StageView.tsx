@@ -1,30 +1,19 @@
-import { useEffect, useRef } from "react";
-import { Stage } from "../core/stage";
+import { useRef } from "react";
+import type { Stage } from "../core/stage";
 import { CandidateBar } from "./CandidateBar";
 import { useSelect, useWatch, useWorkbench } from "./hooks";
 import { ToolOptions } from "./ToolOptions";
+import { useStage } from "./useStage";
 import { ViewControls } from "./ViewControls";
 
 /** The picture with its masks; the canvases belong to the core, which draws on them without React. */
 export function StageView({ onStage }: { onStage(stage: Stage | null): void }) {
   const { editor, stage } = useWorkbench();
-  const root = useRef<HTMLDivElement>(null);
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const overlay = useRef<HTMLCanvasElement>(null);
+  const { root, canvas, overlay } = useStage(editor, onStage);
   const tool = useSelect(editor.settings, (settings) => settings.tool);
   const value = useSelect(editor.settings, (settings) => settings.value);
   const working = useSelect(editor.state, (state) => state.working > 0);
   const isEmpty = useSelect(editor.state, (state) => state.connection === "open" && state.objects.length === 0);
-
-  useEffect(() => {
-    if (root.current === null || canvas.current === null || overlay.current === null) return;
-    const made = new Stage(editor, root.current, canvas.current, overlay.current);
-    onStage(made);
-    return () => {
-      made.dispose();
-      onStage(null);
-    };
-  }, [editor, onStage]);
 
   return (
     <main className="stage" ref={root} data-layer={stage?.kind} aria-label="Picture">
