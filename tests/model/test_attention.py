@@ -27,6 +27,16 @@ def test_scores_of_any_size(monkeypatch: pytest.MonkeyPatch):
         torch.testing.assert_close(attend(q, k, v), F.scaled_dot_product_attention(q, k, v))
 
 
+@pytest.mark.parametrize("width", [2, 8, 30])
+def test_a_scale_of_ones_own_and_values_of_any_width(width: int):
+    torch.manual_seed(3)
+    q, k, v = torch.randn(2, 3, 7, 8), torch.randn(2, 3, 21, 8), torch.randn(2, 3, 21, width)
+    expected = (0.7 * q @ k.transpose(-1, -2)).softmax(dim=-1) @ v
+    torch.testing.assert_close(attend(q, k, v, scale=0.7), expected)
+    with torch.inference_mode():
+        torch.testing.assert_close(attend(q, k, v, scale=0.7), expected)
+
+
 def test_narrow_values_have_gradients():
     q, k, v = (torch.randn(1, 1, n, c, dtype=torch.float64, requires_grad=True) for n, c in ((3, 8), (5, 8), (5, 2)))
     assert torch.autograd.gradcheck(attend, (q, k, v))

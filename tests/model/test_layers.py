@@ -5,9 +5,10 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from masklet.model import layers
-from masklet.model.layers import Activation, Kept, Linear, Mlp
+from masklet.model.layers import Activation, ChannelNorm, Kept, Linear, Mlp, convolution, relu6
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +42,37 @@ def test_a_residual_is_added_to_the_last_layer(shape: tuple[int, ...]):
     torch.testing.assert_close(mlp(x, residual), expected)
     with torch.inference_mode():
         torch.testing.assert_close(mlp(x, residual), expected.detach())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("groups", [1, 8])
+def test_fused_convolutions_are_their_steps(groups: int, dtype: torch.dtype):
+    torch.manual_seed(2)
+    conv = nn.Conv2d(8, 8, 3, padding=1, groups=groups).to(dtype)
+    x = (12 * torch.randn(2, 8, 6, 5)).to(dtype)
+    cut, added = relu6(conv, x), convolution(conv, x, x)  # with gradients nothing is fused
+    assert cut.requires_grad
+    torch.testing.assert_close(cut, conv(x).clamp(0, 6))
+    assert (cut == 0).any()
+    assert (cut == 6).any()
+    bound = 1e-5 if dtype == torch.float32 else 4e-2
+    with torch.inference_mode():
+        torch.testing.assert_close(relu6(conv, x), cut.detach(), atol=bound, rtol=bound)
+        torch.testing.assert_close(convolution(conv, x, x), added.detach(), atol=bound, rtol=bound)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("channels", [4, 8, 16])
+def test_a_norm_over_channels_is_a_layer_norm_in_either_layout(channels: int, dtype: torch.dtype):
+    torch.manual_seed(3)
+    norm = ChannelNorm(channels).to(dtype)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    x = (5 + 3 * torch.randn(2, channels, 6, 7)).to(dtype)
+    expected = F.layer_norm(x.movedim(1, -1), (channels,), norm.weight, norm.bias, 1e-6).movedim(-1, 1)
+    bound = 1e-5 if dtype == torch.float32 else 4e-2
+    for same in (x, x.contiguous(memory_format=torch.channels_last)):
+        torch.testing.assert_close(norm(same), expected, atol=bound, rtol=bound)
 
 
 def test_gradients_pass_through_activation_and_residual():

@@ -47,6 +47,27 @@ def test_the_fused_look_is_the_softmax_that_it_stands_for(pool: int):
 
 
 @torch.no_grad()
+def test_objects_with_the_same_frames_in_mind_read_what_each_would_alone():
+    readout = made()
+    torch.nn.init.normal_(readout.trust)
+    queries, frames = torch.randn(1, CELLS, KEYS), torch.randn(1, 3 * CELLS, KEYS)
+    values = torch.randn(4, 3 * CELLS, 32)
+
+    def look(keys: torch.Tensor, times: torch.Tensor) -> list[torch.Tensor]:
+        alone = [
+            readout._look(queries, keys[i : i + 1], values[i : i + 1], times[i : i + 1], (GRID, GRID)) for i in range(4)
+        ]
+        return [readout._look(queries, keys, values, times, (GRID, GRID)), torch.cat(alone)]
+
+    same = torch.tensor([[3, 0, 1]]).expand(4, -1)
+    torch.testing.assert_close(*look(frames.expand(4, -1, -1), same), atol=1e-5, rtol=1e-4)
+    other_times = torch.cat((same[:3], torch.tensor([[3, 1, 2]])))
+    torch.testing.assert_close(*look(frames.expand(4, -1, -1), other_times), atol=1e-5, rtol=1e-4)
+    other_frame = torch.cat((frames.expand(3, -1, -1), torch.randn(1, 3 * CELLS, KEYS)))
+    torch.testing.assert_close(*look(other_frame, same), atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
 def test_the_mask_follows_what_it_was_on():
     """The picture shifts by a cell: the mask that is read shifts with it, though memory holds the old place."""
     readout = made()

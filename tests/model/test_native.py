@@ -34,10 +34,11 @@ def close(found: Tensor, expected: Tensor, sizes: Tensor) -> bool:
     return bool((found.double() - expected).abs().max() <= TOLERANCE[found.dtype] * sizes.max())
 
 
-def attended(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+def attended(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """Attention in double precision, and the same of the values' sizes."""
     q, k, v = q.double(), k.double(), v.double()
-    return F.scaled_dot_product_attention(q, k, v), F.scaled_dot_product_attention(q, k, v.abs())
+    weights = (scale * q @ k.transpose(-1, -2)).softmax(dim=-1)
+    return weights @ v, weights @ v.abs()
 
 
 def projected(x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,15 +58,18 @@ def noise(*shape: int, dtype: torch.dtype) -> Tensor:
     queries=st.integers(1, 150),
     keys=st.integers(1, 600),
     channels=st.integers(1, 100),
-    width=st.integers(1, 100),
+    width=st.integers(1, 400),
+    scale=st.floats(0.01, 0.5),
     dtype=DTYPES,
 )
 @torch.inference_mode()
-def test_attention(batch: int, heads: int, queries: int, keys: int, channels: int, width: int, dtype: torch.dtype):
+def test_attention(
+    batch: int, heads: int, queries: int, keys: int, channels: int, width: int, scale: float, dtype: torch.dtype
+):
     q = noise(batch, queries, heads, channels, dtype=dtype).transpose(1, 2)
     k = noise(batch, heads, keys, channels, dtype=dtype)
     v = noise(batch, heads, keys, channels + width, dtype=dtype)[..., :width]  # rows lie apart
-    assert close(native.attend(q, k, v), *attended(q, k, v))
+    assert close(native.attend(q, k, v, scale), *attended(q, k, v, scale))
 
 
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
@@ -73,7 +77,7 @@ def test_attention(batch: int, heads: int, queries: int, keys: int, channels: in
 def test_queries_and_keys_in_many_blocks(dtype: torch.dtype):
     torch.manual_seed(0)
     q, k, v = (noise(1, 1, n, c, dtype=dtype) for n, c in ((1100, 256), (3001, 256), (3001, 64)))
-    assert close(native.attend(q, k, v), *attended(q, k, v))
+    assert close(native.attend(q, k, v, 1 / 16), *attended(q, k, v, 1 / 16))
 
 
 @torch.inference_mode()
@@ -83,7 +87,7 @@ def test_scores_of_any_size():
     for scores in (torch.linspace(-900, 900, 640), torch.linspace(900, -900, 640), torch.full((640,), -4096.0)):
         k = (scores / 2)[None, None, :, None].expand(1, 1, 640, 4)
         expected = F.scaled_dot_product_attention(q.double(), k.double(), v.double())
-        torch.testing.assert_close(native.attend(q, k, v).double(), expected, atol=1e-2, rtol=1e-2)
+        torch.testing.assert_close(native.attend(q, k, v, 0.5).double(), expected, atol=1e-2, rtol=1e-2)
 
 
 @some
@@ -160,7 +164,8 @@ def test_the_model_calls_them(monkeypatch: pytest.MonkeyPatch):
             return getattr(kernels, name)
 
     monkeypatch.setattr(native, "library", Counting)
-    attend(*(torch.randn(1, 1, 4, 8) for _ in range(3)))
+    q, k, v = torch.randn(3, 1, 1, 4, 8)
+    attend(q, k, v)
     Linear(8, 8)(torch.randn(4, 8))
     assert calls == ["masklet_attend", "masklet_project"]
 

@@ -5,6 +5,8 @@ Legend: B batch, H heads, N queries, M keys, C their channels, V channels of the
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,27 +19,31 @@ _LANES = 16
 """Widths that are not a multiple of this slow a product down."""
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """softmax(queries keys^T / sqrt(C)) values: [B, H, N, C], [B, H, M, C], [B, H, M, V <= C] -> [B, H, N, V].
+def attend(queries: Tensor, keys: Tensor, values: Tensor, scale: float | None = None) -> Tensor:
+    """softmax(scale queries keys^T) values: [B, H, N, C], [B, H, M, C], [B, H, M, V] -> [B, H, N, V].
 
-    PyTorch's fused kernels want values as wide as keys. In float32 on a CPU the products are what counts: there much
-    narrower values keep their width. Elsewhere the fused kernel is worth the zeros that fill them up.
+    The scale is 1 / sqrt(C) where none is given. PyTorch's fused kernels want values as wide as keys. In float32 on a
+    CPU the products are what counts: there much narrower values keep their width. Elsewhere the fused kernel is worth
+    the zeros that fill up what is narrower.
     """
-    if native.usable(queries, keys, values):
-        return native.attend(queries, keys, values)
     width, wanted = values.shape[-1], keys.shape[-1]
-    if width == wanted:
-        return F.scaled_dot_product_attention(queries, keys, values)
+    scale = 1 / math.sqrt(wanted) if scale is None else scale
+    if native.usable(queries, keys, values):
+        return native.attend(queries, keys, values, scale)
     if queries.dtype == torch.float32 and width <= wanted // 4 and native.untraced(queries, keys, values):
         heads = zip(*(part.flatten(0, 1) for part in (queries, keys, values)), strict=True)
-        return torch.stack([_by_keys(*parts) for parts in heads]).view(*queries.shape[:-1], width)
-    return F.scaled_dot_product_attention(queries, keys, F.pad(values, (0, wanted - width)))[..., :width]
+        return torch.stack([_by_keys(q, k, v, scale) for q, k, v in heads]).view(*queries.shape[:-1], width)
+    if width < wanted:
+        values = F.pad(values, (0, wanted - width))
+    elif width > wanted:
+        queries, keys = (F.pad(part, (0, width - wanted)) for part in (queries, keys))
+    return F.scaled_dot_product_attention(queries, keys, values, scale=scale)[..., :width]
 
 
-def _by_keys(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+def _by_keys(queries: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tensor:
     """One head: [N, C], [M, C], [M, V] -> [N, V], some keys at a time, with the running maximum of FlashAttention."""
     count, width = len(queries), values.shape[1]
-    queries = queries * queries.shape[1] ** -0.5
+    queries = queries * scale
     # A channel of ones adds the weights up.
     values = torch.cat((values, torch.ones_like(values[:, :1])), dim=1)
     values = F.pad(values, (0, -values.shape[1] % _LANES))

@@ -5,10 +5,10 @@ Legend: B batch, C channels, H W grid.
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import ConvConfig
+from masklet.model.layers import convolution, relu6
 
 
 class InvertedResidual(nn.Module):
@@ -23,9 +23,8 @@ class InvertedResidual(nn.Module):
         self.project = nn.Conv2d(hidden, dim_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else F.relu6(self.expand(x), inplace=True)
-        y = self.project(F.relu6(self.depthwise(y), inplace=True))
-        return x + y if self.residual else y
+        y = relu6(self.depthwise, x if self.expand is None else relu6(self.expand, x))
+        return convolution(self.project, y, x) if self.residual else self.project(y)
 
 
 class ConvTrunk(nn.Module):
@@ -49,7 +48,7 @@ class ConvTrunk(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        x = F.relu6(self.stem(images), inplace=True)
+        x = relu6(self.stem, images)
         maps: list[Tensor] = []
         for index, stage in enumerate(self.stages):
             x = stage(x)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from masklet.model.attention import attend
 from masklet.model.configs import ModelConfig
 from masklet.model.layers import ChannelNorm, Linear, Mlp, small_random
 
@@ -46,7 +47,7 @@ class Attention(nn.Module):
         q, k, v = (
             t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (self.q_proj(q), self.k_proj(k), self.v_proj(v))
         )
-        y = F.scaled_dot_product_attention(q, k, v)  # [O, heads, Tq, D]
+        y = attend(q, k, v)  # [O, heads, Tq, D]
         return self.out_proj(y.transpose(1, 2).flatten(2), residual)
 
 

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from masklet.model import native
+from masklet.model.attention import attend
 from masklet.model.configs import MASK_CELLS, ModelConfig, ReadoutConfig
 from masklet.model.memory_tokens import MemoryTokens
 
@@ -109,11 +111,12 @@ class MemoryReadout(nn.Module):
             ),
             dim=-1,
         )
-        # Equal head sizes keep attention on its fused path; channels of zeros change nothing.
-        wanted, given = k.shape[-1], values.shape[-1]
-        q, k = (F.pad(part, (0, max(given - wanted, 0))) for part in (q, k))
-        v = F.pad(values, (0, max(wanted - given, 0)))[:, None].expand(-1, heads, -1, -1)
-        return F.scaled_dot_product_attention(q, k, v, scale=1.0)[..., :given]
+        if objects > 1 and len(queries) == 1 and native.untraced(k) and torch.equal(k, k[:1].expand_as(k)):
+            # All have the same frames in mind: one look serves them all.
+            side_by_side = values.transpose(0, 1).flatten(1).expand(1, heads, -1, -1)  # [1, H, M, O * V]
+            read = attend(q[:1], k[:1], side_by_side, scale=1.0)  # [1, H, N, O * V]
+            return read.view(heads, read.shape[2], objects, -1).permute(2, 0, 1, 3)
+        return attend(q, k, values[:, None].expand(-1, heads, -1, -1), scale=1.0)
 
 
 def _centres(height: int, width: int, device: torch.device) -> Tensor:

@@ -87,8 +87,8 @@ def usable(*tensors: Tensor) -> bool:
     )
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """softmax(queries keys^T / sqrt(C)) values: [B, H, N, C], [B, H, M, C], [B, H, M, V] -> [B, H, N, V].
+def attend(queries: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tensor:
+    """softmax(scale queries keys^T) values: [B, H, N, C], [B, H, M, C], [B, H, M, V] -> [B, H, N, V].
 
     The result lies in memory as [B, N, H, V].
     """
@@ -105,7 +105,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         *(part.data_ptr() for part in parts),
         *(_Strides(*part.stride()[:3]) for part in parts),
         *(batch, heads, count, keys_count, channels, width),
-        channels**-0.5,
+        scale,
         q.dtype == torch.float32,
     )
     kernels.masklet_attend(byref(task), torch.get_num_threads(), _parallel())
