@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -47,6 +48,42 @@ def test_the_most_urgent_goes_first_and_equals_in_their_order(worker: Worker) ->
     for future in futures:
         future.result(30)
     assert order == ["click 1", "click 2", "preview", "track 1", "track 2", "ahead"]
+
+
+def test_what_is_idle_waits_until_nothing_else_was_done_for_a_while() -> None:
+    worker = Worker("test", rest=0.05)
+    order: list[str] = []
+    gaps: list[float] = []
+    ended = 0.0
+
+    def idle() -> None:
+        gaps.append(time.monotonic() - ended)
+        order.append("idle")
+
+    def click() -> None:
+        nonlocal ended
+        order.append("click")
+        ended = time.monotonic()
+
+    release = held(worker)
+    last = worker.submit(Urgency.IDLE, idle)
+    worker.submit(Urgency.COMMAND, click)
+    release.set()
+    last.result(30)
+    assert order == ["click", "idle"]
+    assert gaps[0] >= 0.05
+    worker.submit(Urgency.IDLE, idle)  # nothing was done but what is idle: it need not wait again
+    worker.submit(Urgency.IDLE, idle).result(30)
+    worker.close()
+    assert order == ["click", "idle", "idle", "idle"]
+
+
+def test_closing_does_not_wait_for_what_is_idle() -> None:
+    worker = Worker("test", rest=3600)
+    worker.submit(Urgency.COMMAND, lambda: None).result(30)
+    future = worker.submit(Urgency.IDLE, lambda: None)
+    worker.close()
+    assert future.cancelled()
 
 
 def test_jobs_that_queue_again_take_turns(worker: Worker) -> None:

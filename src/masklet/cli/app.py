@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from masklet.cli.options import MODEL_GROUP, DeviceOption, DtypeOption
+from masklet.cli.threads import share_cores
 
 SERVER_GROUP = Group("Server", sort_key=1)
 
@@ -54,6 +55,7 @@ def app_command(
         masklet app clip.mp4
         masklet app ~/Videos --model sam2.1-hiera-tiny --device cuda
     """
+    share_cores()
     try:
         from masklet.cli.server_parts import ModelChoice
         from masklet.cli.serving import serve

@@ -12,6 +12,7 @@ from cyclopts import App, Group, Parameter
 from cyclopts.validators import Number
 
 from masklet.cli.options import MODEL_GROUP, DeviceOption, DtypeOption
+from masklet.cli.threads import share_cores
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -154,6 +155,7 @@ def serve_command(
     limits: LimitOptions | None = None,
 ) -> int:
     """Serve until Ctrl-C."""
+    share_cores()
     try:
         from masklet.cli.server_parts import ModelChoice
         from masklet.cli.serving import Team, serve_team

@@ -111,6 +111,12 @@ class Clip(ABC):
         self._running.add(ahead)
         return ahead
 
+    def pick(self, indices: Sequence[int]) -> Iterator[Frame]:
+        """Some frames, 0 <= index < len(self), best in ascending order: read apart from those of `clip[i]`, so that
+        who reads here and who reads there do not send each other back and forth."""
+        self._check_open()
+        return map(self._read, indices)
+
     def _checked(self, indices: range, to_end: bool) -> Iterator[Frame]:
         yield from self._decode(indices)
         if to_end and self.damage:

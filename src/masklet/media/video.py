@@ -88,6 +88,15 @@ class VideoClip(Clip):
         finally:
             decoder.close()
 
+    def pick(self, indices: Sequence[int]) -> Iterator[Frame]:
+        self._check_open()
+        decoder = FrameDecoder(self.path, self._index)
+        try:
+            for i in indices:
+                yield self._convert(decoder.frame(i), i)
+        finally:
+            decoder.close()
+
     def _decode_backward(self, decoder: FrameDecoder, indices: range) -> Iterator[Frame]:
         """From the end, one group of pictures at a time, in pieces that fit the buffer."""
         room = max(1, REVERSE_BUFFER // (self.height * self.width * 3))

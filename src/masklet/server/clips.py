@@ -87,6 +87,11 @@ class Borrowed(Clip):
             self._tell(index)
             yield frame
 
+    def pick(self, indices: Sequence[int]) -> Iterator[Frame]:
+        for index, frame in zip(indices, self._clip.pick(indices), strict=True):
+            self._tell(index)
+            yield frame
+
     def _tell(self, index: int) -> None:
         if self._seen is not None:
             self._seen(index)

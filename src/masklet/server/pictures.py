@@ -29,7 +29,7 @@ def strip_jpeg(clip: Clip, count: int, height: int, folder: Path, media_id: str)
     if kept.is_file():
         return kept.read_bytes()
     chosen = np.linspace(0, len(clip) - 1, count).round().astype(int).tolist()
-    data = _encoded(np.concatenate([_shrunk(clip[frame], height) for frame in chosen], axis=1), 80)
+    data = _encoded(np.concatenate([_shrunk(frame, height) for frame in clip.pick(chosen)], axis=1), 80)
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(kept, data)
     return data

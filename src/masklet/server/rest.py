@@ -16,6 +16,7 @@ from masklet.export.effects import MOST_EFFECTS
 from masklet.masks import Masklet
 from masklet.server.errors import Refused
 from masklet.server.exports import Export, ExportName, ExportOrder
+from masklet.server.gently import gently
 from masklet.server.imports import read_apart
 from masklet.server.library import MOST_PIECE, Upload
 from masklet.server.live import describe_media
@@ -265,7 +266,8 @@ def get_strip(
     if _has(request, mark):
         return _unchanged(mark)
     folder = parts.settings.data / "strips"
-    return _jpeg(strip_jpeg(parts.studio.clips.get(media), count, height, folder, media.id), mark)
+    clip = parts.studio.clips.get(media)
+    return _jpeg(gently(lambda: strip_jpeg(clip, count, height, folder, media.id)), mark)
 
 
 # -- uploads ----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from masklet.media import Clip
 from masklet.server.clips import Borrowed, Clips
+from masklet.server.heap import give_back
 from masklet.server.live import Live
 from masklet.server.metrics import Metrics
 from masklet.server.seats import Crowded, Seats
@@ -127,15 +128,20 @@ class Studio:
         while True:
             await asyncio.sleep(min(_SWEEP_SECONDS, limits.idle_seconds, limits.rest_seconds))
             async with self._opening:
+                given_up = False
                 for media_id, bench in list(self._benches.items()):
                     if bench.busy:
                         continue
                     if bench.live.pages == 0:
                         if time.monotonic() - bench.live.left >= limits.idle_seconds:
                             await self._shut(media_id)
+                            given_up = True
                     elif bench.unused >= limits.rest_seconds:
+                        given_up |= not bench.resting
                         await asyncio.wrap_future(self.worker.submit(Urgency.COMMAND, bench.rest))
                         self._features.drop(media_id)
+            if given_up:
+                await asyncio.to_thread(give_back)
 
     async def close(self) -> None:
         """Ends all work after the frame under way."""

@@ -1,9 +1,10 @@
-"""Runs of tracking of one media: one at a time, a frame at a time, every frame stored before it is sent."""
+"""Runs of tracking of one media: one at a time, a frame at a time, every frame stored before the pages hear of it."""
 
 from __future__ import annotations
 
 import itertools
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
@@ -12,7 +13,6 @@ from masklet.server.live import Live
 from masklet.server.messages import Track
 from masklet.server.model_side import ModelSide
 from masklet.server.worker import Urgency, Worker
-from masklet.session import FrameResult
 from masklet.session.passes import both_ways
 from masklet.store import Change, MaskRecord
 
@@ -106,17 +106,20 @@ class Tracking:
             return False
         result = next(job.results, None)
         if result is None:
+            self._keep(job)
             self.end("done")
             return False
-        self._keep(job, result)
+        # Prompted frames have their masks already, drawn ones to the pixel.
+        for number, found in result.objects.items():
+            if number in job.objects and result.frame not in self._live.state.prompts.get(number, {}):
+                mask = found.frame_mask(result.frame)
+                job.unkept[number, result.frame] = MaskRecord(object=number, frame=result.frame, mask=mask)
         self._model.touch()
         job.done += 1
         job.frame = result.frame
         self._tracked()
-        self._live.job = job.describe()
-        self._live.tell({"type": "progress", **self._live.job})
-        if job.lanes_due():
-            job.lanes_took(self._live.tell_lanes(job.objects))
+        if job.keeping_due():
+            self._keep(job)
         return True
 
     def _stepped(self, job: Job, future: Future[bool]) -> None:
@@ -129,15 +132,20 @@ class Tracking:
         elif future.result():
             self._go_on(job)
 
-    def _keep(self, job: Job, result: FrameResult) -> None:
-        """Stores a frame's masks. Prompted frames have theirs already, drawn ones to the pixel."""
-        records = [
-            MaskRecord(object=number, frame=result.frame, mask=found.frame_mask(result.frame))
-            for number, found in result.objects.items()
-            if number in job.objects and result.frame not in self._live.state.prompts.get(number, {})
-        ]
+    def _keep(self, job: Job) -> None:
+        """Stores and sends the masks of the last frames, and tells how far the run has come."""
+        began = time.monotonic()
+        self._store(job)
+        self._live.job = job.describe()
+        self._live.tell({"type": "progress", **self._live.job})
+        if job.lanes_due():
+            job.lanes_took(self._live.tell_lanes(job.objects))
+        job.keeping_took(time.monotonic() - began)
+
+    def _store(self, job: Job) -> None:
+        records, job.unkept = job.unkept, {}
         if records:
-            self._live.add_masks(job.revision, records)
+            self._live.add_masks(job.revision, list(records.values()))
 
     def end(self, state: str, error: str | None = None) -> None:
         """Ends the run under way, if there is one, and tells the pages how: "done", "stopped" or "failed"."""
@@ -147,6 +155,9 @@ class Tracking:
         close = getattr(job.results, "close", None)
         if close is not None:
             close()
-        self._live.job = None
-        self._live.tell_lanes(job.objects)
-        self._live.tell({"type": "finished", "job": job.id, "state": state, "error": error})
+        try:
+            self._store(job)
+        finally:
+            self._live.job = None
+            self._live.tell_lanes(job.objects)
+            self._live.tell({"type": "finished", "job": job.id, "state": state, "error": error})

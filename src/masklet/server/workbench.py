@@ -282,23 +282,19 @@ class Workbench:
         From any thread."""
         with self._ahead_lock:
             self._ahead = [frame + step for step in _AHEAD if 0 <= frame + step < self.live.media.frames]
-            if self._looking is None or self._looking.done():
-                self._look_on()
-
-    def _look_on(self) -> None:
-        # A task for each frame, so that whatever is more urgent goes in between.
-        self._looking = self._worker.submit(Urgency.AHEAD, self._look_ahead)
+            if self._looking is not None:
+                self._looking.cancel()
+            self._looking = self._worker.submit(Urgency.AHEAD, self._look_ahead)
 
     def _look_ahead(self) -> None:
         with self._ahead_lock:
             frame = self._ahead.pop(0) if self._ahead else None
         if frame is not None:
             self._model.ready(self.live.state).features(frame)
+        # A task for each frame, so that whatever is more urgent goes in between.
         with self._ahead_lock:
-            if self._ahead:
-                self._look_on()
-            else:
-                self._looking = None
+            if self._ahead and self._looking is not None and self._looking.running():  # no newer one waits
+                self._looking = self._worker.submit(Urgency.IDLE, self._look_ahead)
 
     def rest(self) -> None:
         """Closes the session; the store has everything, and the next command makes it anew. For the worker's thread."""

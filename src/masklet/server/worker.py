@@ -13,16 +13,19 @@ from enum import IntEnum
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_REST_SECONDS = 1.0
 
 
 class Urgency(IntEnum):
     """Who goes first. Within one urgency it is first come, first served: tracking jobs that queue again for every
-    frame take turns."""
+    frame take turns. What is IDLE waits until nothing else has been done for a while: what has just been done is on
+    its way to a screen, and who looks at it may ask for more at once."""
 
     COMMAND = 0
     PREVIEW = 1
     TRACKING = 2
     AHEAD = 3
+    IDLE = 4
 
 
 class Worker:
@@ -34,10 +37,16 @@ class Worker:
         Of the thread.
     waited
         Told of every task how long it waited, in seconds.
+    rest
+        For how many seconds nothing else was done before what is IDLE begins.
     """
 
-    def __init__(self, name: str, waited: Callable[[Urgency, float], None] | None = None) -> None:
+    def __init__(
+        self, name: str, waited: Callable[[Urgency, float], None] | None = None, *, rest: float = _REST_SECONDS
+    ) -> None:
         self._waited = waited
+        self._rest = rest
+        self._rested_from = time.monotonic()
         self._order = itertools.count()
         self._tasks: list[tuple[Urgency, int, float, Future[Any], Callable[[], Any]]] = []
         self._condition = threading.Condition()
@@ -84,8 +93,8 @@ class Worker:
     def _run(self) -> None:
         while True:
             with self._condition:
-                while not self._tasks and not self._closed:
-                    self._condition.wait()
+                while not self._closed and (seconds := self._to_wait()) != 0:
+                    self._condition.wait(seconds)
                 if self._closed:
                     return
                 urgency, _, since, future, task = heapq.heappop(self._tasks)
@@ -98,3 +107,13 @@ class Worker:
             except BaseException as error:  # every error belongs to whoever waits for the future
                 future.set_exception(error)
             del future, task
+            if urgency < Urgency.IDLE:
+                self._rested_from = time.monotonic()
+
+    def _to_wait(self) -> float | None:
+        """Seconds until the next task may begin; None: there is none."""
+        if not self._tasks:
+            return None
+        if self._tasks[0][0] < Urgency.IDLE:
+            return 0
+        return max(0, self._rested_from + self._rest - time.monotonic())
