@@ -135,7 +135,7 @@ describe("a click", () => {
     const clicked = click(1, 1);
     await settle();
     server().answer("prompt", { candidates: 3 });
-    await settle();
+    await vi.advanceTimersByTimeAsync(100);
     const request = server().commands("candidates").at(-1)?.request as number;
     for (const iou of [0.9, 0.8, 0.7]) server().sayBytes(maskBytes({ kind: 3, number: request, iou }));
     server().answer("candidates");
@@ -223,16 +223,41 @@ describe("tracking", () => {
     editor.tracking.begin("forward", null);
     server().answer("track", { job: 1 });
     progress(1);
+    expect(editor.player.cursor.get()).toBe(1);
     progress(2);
-    expect(editor.player.cursor.get()).toBe(2);
-    editor.player.seek(50);
     progress(3);
+    expect(editor.player.cursor.get()).toBe(1); // its picture is still on its way
+    await settle();
+    progress(4);
+    expect(editor.player.cursor.get()).toBe(4);
+    editor.player.seek(50);
+    progress(5);
     expect(editor.player.cursor.get()).toBe(50);
-    expect(editor.state.get().job).toMatchObject({ job: 1, done: 3 });
+    expect(editor.state.get().job).toMatchObject({ job: 1, done: 5 });
     editor.tracking.stop();
     expect(server().commands("stop").at(-1)).toMatchObject({ job: 1 });
     server().say({ type: "finished", job: 1, state: "stopped", error: null });
     expect(editor.state.get().job).toBeNull();
+  });
+
+  it("takes a small share of the time to be watched, and ends on its last frame", async () => {
+    await open({ objects: [OBJECT] });
+    const progress = (frame: number) =>
+      server().say({ type: "progress", job: 1, frame, done: frame, total: 99, rate: 2 });
+    editor.tracking.begin("forward", null);
+    server().answer("track", { job: 1 });
+    progress(1);
+    await vi.advanceTimersByTimeAsync(20);
+    Object.defineProperty(editor.player, "latency", { get: () => 20 });
+    await vi.advanceTimersByTimeAsync(70);
+    progress(2);
+    expect(editor.player.cursor.get()).toBe(1);
+    await vi.advanceTimersByTimeAsync(20);
+    progress(3);
+    expect(editor.player.cursor.get()).toBe(3);
+    progress(4);
+    server().say({ type: "finished", job: 1, state: "done", error: null });
+    expect(editor.player.cursor.get()).toBe(4);
   });
 
   it("is over even where its end is told before the command's answer", async () => {
@@ -260,6 +285,8 @@ describe("the hover preview", () => {
     await open({ objects: [OBJECT] });
     editor.hoverAt({ x: 1, y: 1 });
     editor.hoverAt({ x: 2, y: 2 });
+    expect(server().commands("preview")).toEqual([]);
+    await vi.advanceTimersByTimeAsync(20);
     editor.hoverAt({ x: 3, y: 3 });
     expect(server().commands("preview").length).toBe(1);
     server().sayBytes(maskBytes({ kind: 2, number: server().commands("preview")[0]?.request as number }));
@@ -271,13 +298,21 @@ describe("the hover preview", () => {
       server()
         .commands("preview")
         .map((preview) => preview.x),
-    ).toEqual([1, 3]);
+    ).toEqual([2, 3]);
     editor.hoverAt(null);
     expect(editor.looks()).toEqual([]);
     server().sayBytes(maskBytes({ frame: 0 }));
     editor.hoverAt({ x: 4, y: 4 });
     await vi.advanceTimersByTimeAsync(100);
     expect(server().commands("preview").length).toBe(2);
+  });
+
+  it("does not ask where the pointer presses as soon as it has come", async () => {
+    await open({ objects: [OBJECT] });
+    editor.hoverAt({ x: 1, y: 1 });
+    editor.hoverAt(null); // pressed
+    await vi.advanceTimersByTimeAsync(100);
+    expect(server().commands("preview")).toEqual([]);
   });
 });
 

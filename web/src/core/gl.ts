@@ -1,6 +1,24 @@
 /** Programs, uniforms and textures to draw into, for WebGL2. */
 import { EVERYWHERE } from "./effect-shaders";
 
+/** Names of renderers that imitate a graphics card: SwiftShader, Mesa's, and Windows' (WARP). */
+const IMITATIONS = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+
+let isImitated: boolean | null = null;
+
+/**
+ * Whether there is no WebGL2 but one that the processor imitates, which takes many times as long as drawing with it.
+ * (`failIfMajorPerformanceCaveat` is meant for this question, but chromium grants a context of SwiftShader all the same.)
+ */
+export function isDrawnByProcessor(): boolean {
+  if (isImitated !== null) return isImitated;
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const info = gl?.getExtension("WEBGL_debug_renderer_info");
+  isImitated = gl == null || IMITATIONS.test(String(gl.getParameter(info?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER)));
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return isImitated;
+}
+
 export interface Program<Name extends string> {
   readonly program: WebGLProgram;
   readonly uniforms: Readonly<Record<Name, WebGLUniformLocation | null>>;

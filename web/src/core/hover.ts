@@ -7,7 +7,9 @@ export interface Place extends Point {
 }
 
 /** At most 30 questions a second. */
-const INTERVAL_MS = 33;
+const INTERVAL_MS = 30;
+/** A pointer that has just come may press at once: what it points at is then no longer a question. */
+const FIRST_AFTER_MS = 20;
 
 export class HoverPreview {
   readonly #ask: (place: Place) => Promise<MaskMessage | null>;
@@ -46,6 +48,7 @@ export class HoverPreview {
 
   async #run(): Promise<void> {
     this.#asking = true;
+    await new Promise((resolve) => setTimeout(resolve, FIRST_AFTER_MS));
     while (this.#place !== null && this.#place !== this.#answered) {
       const place = this.#place;
       const rest = new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));

@@ -1,9 +1,22 @@
-/** The picture with its effects and masks on a canvas: WebGL2 where it is, drawn at most once a screen refresh. */
-
-import type { EffectLook, MaskLook, Painter } from "./painter";
-import { CanvasPainter } from "./painter-canvas";
+/**
+ * The picture with its effects and masks on a canvas: by WebGL2 where a graphics card does it, drawn when something has
+ * changed, and at most once a screen refresh.
+ */
+import { isDrawnByProcessor } from "./gl";
+import { type EffectLook, type MaskLook, type Painter, type Scene, sameEffects, sameLook } from "./painter";
+import { CanvasPainter, plainContext } from "./painter-canvas";
 import { WebGlPainter } from "./painter-webgl";
 import type { Size, View } from "./view";
+
+/** What the layer's canvas tells with the event "painted", for those who measure. */
+export interface Painted {
+  /** How many masks it shows. */
+  readonly masks: number;
+  /** How many of them are new on it. */
+  readonly added: number;
+  /** What drawing took of the script's time. */
+  readonly milliseconds: number;
+}
 
 export class Layer {
   readonly canvas: HTMLCanvasElement;
@@ -16,6 +29,8 @@ export class Layer {
   #stage: Size = { width: 1, height: 1 };
   #density = 1;
   #handle = 0;
+  /** What was drawn last; null where it has to be drawn again. */
+  #drawn: Scene | null = null;
 
   /**
    * @param picture size of the full-size frame
@@ -47,6 +62,7 @@ export class Layer {
 
   setPicture(picture: ImageBitmap): void {
     this.#painter?.setPicture(picture);
+    this.#drawn = null;
     this.invalidate();
   }
 
@@ -62,10 +78,11 @@ export class Layer {
     this.canvas.width = Math.max(1, Math.round(stage.width * density));
     this.canvas.height = Math.max(1, Math.round(stage.height * density));
     // A resized canvas is empty: drawn at once, or it flashes.
+    this.#drawn = null;
     this.#draw();
   }
 
-  /** Draw at the next screen refresh. */
+  /** Something may have changed: draw at the next screen refresh, if it has. */
   invalidate(): void {
     if (this.#handle === 0) this.#handle = requestAnimationFrame(this.#draw);
   }
@@ -81,19 +98,32 @@ export class Layer {
   readonly #draw = (): void => {
     cancelAnimationFrame(this.#handle);
     this.#handle = 0;
-    this.#painter?.draw({
+    if (this.#painter === null) return;
+    const scene: Scene = {
       picture: this.#picture,
       view: this.#view,
       stage: this.#stage,
       density: this.#density,
       masks: this.#looks(),
       effects: this.#effects(),
-    });
+    };
+    const before = this.#drawn;
+    if (before !== null && sameScene(before, scene)) return;
+    const began = performance.now();
+    this.#painter.draw(scene);
+    const milliseconds = performance.now() - began;
+    this.#drawn = scene;
+    const added = scene.masks.filter(({ mask }) => before?.masks.every((look) => look.mask !== mask) ?? true).length;
+    const detail: Painted = { masks: scene.masks.length, added, milliseconds };
+    this.canvas.dispatchEvent(new CustomEvent("painted", { detail }));
   };
 
   #choosePainter(): Painter {
     const painter = choosePainter(this.canvas);
-    painter.onReady = () => this.invalidate();
+    painter.onReady = () => {
+      this.#drawn = null;
+      this.invalidate();
+    };
     return painter;
   }
 
@@ -104,15 +134,25 @@ export class Layer {
 
   readonly #restored = (): void => {
     this.#painter = this.#choosePainter();
+    this.#drawn = null;
     this.#onRestored();
   };
 }
 
+/** Whether the same is to be drawn; the picture and what belongs to effects aside. */
+function sameScene(a: Scene, b: Scene): boolean {
+  return (
+    a.view === b.view &&
+    a.masks.length === b.masks.length &&
+    a.masks.every((look, i) => sameLook(look, b.masks[i] as MaskLook)) &&
+    sameEffects(a.effects, b.effects)
+  );
+}
+
 /** Throws Error where the browser draws on no canvas at all. */
 function choosePainter(canvas: HTMLCanvasElement): Painter {
-  const gl = canvas.getContext("webgl2", { alpha: true, antialias: false, premultipliedAlpha: true });
-  if (gl !== null) return new WebGlPainter(gl);
-  const context = canvas.getContext("2d");
-  if (context === null) throw new Error("this browser can't draw on a canvas");
-  return new CanvasPainter(context);
+  const gl = isDrawnByProcessor()
+    ? null
+    : canvas.getContext("webgl2", { alpha: true, antialias: false, premultipliedAlpha: true });
+  return gl === null ? new CanvasPainter(plainContext(canvas)) : new WebGlPainter(gl);
 }

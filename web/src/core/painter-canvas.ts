@@ -1,17 +1,38 @@
-/** The mask layer where there is no WebGL2: one small canvas a mask, outlines as paths along the pixels' edges. */
+/**
+ * The mask layer without a graphics card: picture and masks are each kept as a sheet at the view's scale, so that what
+ * is moved is only copied, and what changes is drawn anew only where it has changed.
+ */
 import { EffectAssets } from "./effect-assets";
 import { CanvasEffects } from "./effect-canvas";
-import { type Colour, type EffectLook, type MaskLook, type Painter, padded, type Scene, sameEffects } from "./painter";
+import {
+  type Colour,
+  type EffectLook,
+  type MaskLook,
+  type Painter,
+  padded,
+  type Scene,
+  sameEffects,
+  sameLook,
+} from "./painter";
 import { type Bounds, crop, type Mask } from "./rle";
+import type { Size } from "./view";
 
 const SQUARE_PIXELS_FROM = 3;
 const DASH_CSS_PIXELS = 5;
+/** Larger sheets are not kept: of a picture seen so near, little is drawn. */
+const MOST_SHEET_PIXELS = 6 << 20;
 
-interface Drawn {
+interface Shape {
   readonly box: Bounds;
   readonly colour: Colour;
   readonly area: HTMLCanvasElement;
   readonly outline: Path2D;
+}
+
+/** Something at `scale` canvas pixels a pixel of the frame. */
+interface Sheet {
+  readonly context: CanvasRenderingContext2D;
+  readonly scale: number;
 }
 
 export class CanvasPainter implements Painter {
@@ -20,7 +41,11 @@ export class CanvasPainter implements Painter {
   readonly #effects: CanvasEffects;
   /** The picture with effects as it was drawn last; null where it has to be drawn again. */
   #drawnEffects: { readonly looks: readonly EffectLook[]; readonly result: HTMLCanvasElement } | null = null;
-  #masks = new Map<Mask, Drawn | null>();
+  /** What is on the backdrop; null where it has to be drawn again. */
+  #shown: HTMLCanvasElement | null = null;
+  #backdrop: Sheet | null = null;
+  #maskSheet: (Sheet & { readonly looks: readonly MaskLook[] }) | null = null;
+  #shapes = new Map<Mask, Shape | null>();
   onReady: () => void = () => {};
 
   constructor(context: CanvasRenderingContext2D) {
@@ -35,8 +60,9 @@ export class CanvasPainter implements Painter {
   setPicture(picture: ImageBitmap): void {
     this.#picture.width = picture.width;
     this.#picture.height = picture.height;
-    this.#picture.getContext("2d")?.drawImage(picture, 0, 0);
+    plainContext(this.#picture).drawImage(picture, 0, 0);
     this.#drawnEffects = null;
+    this.#shown = null;
   }
 
   draw(scene: Scene): void {
@@ -46,27 +72,75 @@ export class CanvasPainter implements Painter {
     context.clearRect(0, 0, context.canvas.width, context.canvas.height);
     if (this.#picture.width === 0) return;
     const scale = view.scale * density;
-    context.setTransform(scale, 0, 0, scale, view.x * density, view.y * density);
-    context.imageSmoothingEnabled = view.scale < SQUARE_PIXELS_FROM;
+    const [x, y] = [Math.round(view.x * density), Math.round(view.y * density)];
+    this.#follow(scene.masks);
+    if (picture.width * picture.height * scale * scale > MOST_SHEET_PIXELS) {
+      this.#backdrop = this.#maskSheet = this.#shown = null;
+      context.setTransform(scale, 0, 0, scale, x, y);
+      this.#drawPicture(context, scene);
+      for (const look of scene.masks) this.#drawMask(context, look, view.scale);
+      return;
+    }
+    context.drawImage(this.#backdropOf(scene, scale), x, y);
+    if (scene.masks.length > 0) context.drawImage(this.#masksOf(scene, scale), x, y);
+  }
+
+  dispose(): void {
+    this.#shapes.clear();
+    this.#picture.width = 0;
+    this.#backdrop = this.#maskSheet = null;
+  }
+
+  /** The picture at a scale. */
+  #backdropOf(scene: Scene, scale: number): HTMLCanvasElement {
     const shown = this.#withEffects(scene);
+    if (this.#backdrop?.scale === scale && this.#shown === shown) return this.#backdrop.context.canvas;
+    this.#backdrop = sheetOf(this.#backdrop, scene.picture, scale);
+    this.#drawPicture(this.#backdrop.context, scene);
+    this.#shown = shown;
+    return this.#backdrop.context.canvas;
+  }
+
+  /** All masks at a scale; where some have changed, only what they cover and have covered is drawn anew. */
+  #masksOf({ picture, masks, view }: Scene, scale: number): HTMLCanvasElement {
+    const before = this.#maskSheet?.scale === scale ? this.#maskSheet : null;
+    const sheet = before ?? sheetOf(this.#maskSheet, picture, scale);
+    const { context } = sheet;
+    const changed = before === null ? null : differing(before.looks, masks);
+    this.#maskSheet = { ...sheet, looks: masks };
+    if (changed?.length === 0) return context.canvas;
+    context.save();
+    if (changed === null) context.clearRect(0, 0, picture.width, picture.height);
+    else {
+      // Whole canvas pixels: the edge of a clip that runs through them would be drawn twice.
+      const margin = Math.max(...changed.map((look) => look.line), 0) / view.scale + 1 / scale;
+      context.beginPath();
+      for (const { mask } of changed) {
+        const box = padded(mask);
+        if (box === null) continue;
+        const [left, top] = [box.x0 - margin, box.y0 - margin].map((edge) => Math.floor(edge * scale) / scale);
+        const [right, bottom] = [box.x1 + margin, box.y1 + margin].map((edge) => Math.ceil(edge * scale) / scale);
+        if (left === undefined || top === undefined || right === undefined || bottom === undefined) continue;
+        context.rect(left, top, right - left, bottom - top);
+        context.clearRect(left, top, right - left, bottom - top);
+      }
+      context.clip();
+    }
+    for (const look of masks) this.#drawMask(context, look, view.scale);
+    context.restore();
+    return context.canvas;
+  }
+
+  #drawPicture(context: CanvasRenderingContext2D, scene: Scene): void {
+    const { picture, view } = scene;
+    const shown = this.#withEffects(scene);
+    context.imageSmoothingEnabled = view.scale < SQUARE_PIXELS_FROM;
     if (shown !== this.#picture) {
       // What is transparent shows a plain ground.
       context.fillStyle = "#808080";
       context.fillRect(0, 0, picture.width, picture.height);
     }
     context.drawImage(shown, 0, 0, picture.width, picture.height);
-    const used = new Map<Mask, Drawn | null>();
-    for (const look of scene.masks) {
-      const drawn = this.#drawn(look);
-      used.set(look.mask, drawn);
-      if (drawn !== null) this.#drawMask(look, drawn, view.scale);
-    }
-    this.#masks = used;
-  }
-
-  dispose(): void {
-    this.#masks.clear();
-    this.#picture.width = 0;
   }
 
   #withEffects({ effects, picture }: Scene): HTMLCanvasElement {
@@ -77,35 +151,74 @@ export class CanvasPainter implements Painter {
     return this.#drawnEffects.result;
   }
 
-  #drawMask(look: MaskLook, drawn: Drawn, scale: number): void {
-    const context = this.#context;
+  #drawMask(context: CanvasRenderingContext2D, look: MaskLook, scale: number): void {
+    const shape = this.#shapes.get(look.mask) ?? null;
+    if (shape === null) return;
+    context.imageSmoothingEnabled = scale < SQUARE_PIXELS_FROM;
     context.globalAlpha = look.fill;
-    context.drawImage(drawn.area, drawn.box.x0, drawn.box.y0);
+    context.drawImage(shape.area, shape.box.x0, shape.box.y0);
     context.globalAlpha = 1;
     if (look.line === 0) return;
     context.save();
-    context.translate(drawn.box.x0, drawn.box.y0);
+    context.translate(shape.box.x0, shape.box.y0);
     context.lineWidth = look.line / scale;
     context.strokeStyle = `rgb(${look.colour.join(" ")})`;
     if (look.dashed) context.setLineDash([DASH_CSS_PIXELS / scale, DASH_CSS_PIXELS / scale]);
-    context.stroke(drawn.outline);
+    context.stroke(shape.outline);
     context.restore();
   }
 
-  #drawn(look: MaskLook): Drawn | null {
-    const known = this.#masks.get(look.mask);
-    if (known !== undefined && (known === null || known.colour.join() === look.colour.join())) return known;
-    const box = padded(look.mask);
-    if (box === null) return null;
-    const pixels = crop(look.mask, box);
-    const size = { width: box.x1 - box.x0, height: box.y1 - box.y0 };
-    return { box, colour: look.colour, area: paintArea(pixels, size, look.colour), outline: traceEdges(pixels, size) };
+  /** Makes the shapes of new masks, and forgets those of masks that are gone. */
+  #follow(looks: readonly MaskLook[]): void {
+    const used = new Map<Mask, Shape | null>();
+    for (const { mask, colour } of looks) {
+      const known = used.get(mask) ?? this.#shapes.get(mask);
+      const isSame = known !== undefined && (known === null || known.colour.join() === colour.join());
+      used.set(mask, isSame ? known : makeShape(mask, colour));
+    }
+    this.#shapes = used;
   }
+}
+
+/** Looks that are in one of two lists only, or not in the same order in both. */
+function differing(before: readonly MaskLook[], now: readonly MaskLook[]): MaskLook[] {
+  const changed: MaskLook[] = [];
+  for (let i = 0; i < Math.max(before.length, now.length); i++) {
+    const [a, b] = [before[i], now[i]];
+    if (a !== undefined && b !== undefined && sameLook(a, b)) continue;
+    if (a !== undefined) changed.push(a);
+    if (b !== undefined) changed.push(b);
+  }
+  return changed;
+}
+
+/** An empty sheet, transformed to pixels of the frame; on the canvas of an earlier one, if there is one. */
+function sheetOf(earlier: Sheet | null, picture: Size, scale: number): Sheet {
+  const context = earlier?.context ?? plainContext(document.createElement("canvas"));
+  context.canvas.width = Math.max(1, Math.ceil(picture.width * scale));
+  context.canvas.height = Math.max(1, Math.ceil(picture.height * scale));
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  return { context, scale };
+}
+
+/** A context whose pixels lie in memory: it is used where there is no graphics card to hold them. */
+export function plainContext(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (context === null) throw new Error("this browser can't draw on a canvas");
+  return context;
 }
 
 interface Extent {
   readonly width: number;
   readonly height: number;
+}
+
+function makeShape(mask: Mask, colour: Colour): Shape | null {
+  const box = padded(mask);
+  if (box === null) return null;
+  const pixels = crop(mask, box);
+  const size = { width: box.x1 - box.x0, height: box.y1 - box.y0 };
+  return { box, colour, area: paintArea(pixels, size, colour), outline: traceEdges(pixels, size) };
 }
 
 function paintArea(pixels: Uint8Array, { width, height }: Extent, colour: Colour): HTMLCanvasElement {
@@ -119,7 +232,7 @@ function paintArea(pixels: Uint8Array, { width, height }: Extent, colour: Colour
   for (let x = 0; x < width; x++) {
     for (let y = 0; y < height; y++) if (pixels[x * height + y] !== 0) words[y * width + x] = word;
   }
-  canvas.getContext("2d")?.putImageData(image, 0, 0);
+  plainContext(canvas).putImageData(image, 0, 0);
   return canvas;
 }
 

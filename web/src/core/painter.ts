@@ -19,6 +19,17 @@ export interface MaskLook {
   readonly dashed: boolean;
 }
 
+/** Whether masks look the same. */
+export function sameLook(a: MaskLook, b: MaskLook): boolean {
+  return (
+    a.mask === b.mask &&
+    a.fill === b.fill &&
+    a.line === b.line &&
+    a.dashed === b.dashed &&
+    a.colour.every((part, i) => part === b.colour[i])
+  );
+}
+
 /** An effect and what it is drawn on. */
 export interface EffectLook {
   readonly effect: Effect;

@@ -19,13 +19,21 @@ export interface PlayerOptions<P extends Picture> {
   failed(frame: number, error: Error): void;
   /** Memory for decoded frames. */
   readonly bytes?: number;
+  /** Whether something that the user waits for is under way: then no frames are loaded ahead. */
+  readonly busy?: () => boolean;
   readonly now?: () => number;
   readonly requestFrame?: (callback: () => void) => number;
   readonly cancelFrame?: (handle: number) => void;
 }
 
+/** While playing. */
 const LOADS_AT_ONCE = 4;
-const BEHIND = 4;
+/** Frames to each side that are loaded while the cursor rests. */
+const AROUND = 4;
+/** Seconds that are loaded ahead of playback. */
+const AHEAD_SECONDS = 2;
+/** The cursor rests when it has not moved for so long: until then its frame has server and browser to itself. */
+const RESTS_AFTER_MS = 250;
 /** Playback that is late by more than this waits for the pictures instead of skipping on. */
 const LATEST_MS = 500;
 const RETRY_MS = 1000;
@@ -43,12 +51,16 @@ export class Player<P extends Picture> {
   #capacity = 24;
   #height: number | null = null;
   #shown = -1;
+  #latency = 0;
+  #movedAt = 0;
   #forwards = true;
   #handle = 0;
   #startFrame = 0;
   #startTime = 0;
   #disposed = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #rested = false;
+  #restTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: PlayerOptions<P>) {
     this.#options = options;
@@ -60,6 +72,11 @@ export class Player<P extends Picture> {
   /** The frame whose picture was shown last; -1 before the first. */
   get shown(): number {
     return this.#shown;
+  }
+
+  /** Milliseconds that the picture shown last took to come. */
+  get latency(): number {
+    return this.#latency;
   }
 
   /** Go to a frame (clamped to the media) and show it as soon as it is there. Playback goes on from it. */
@@ -81,6 +98,7 @@ export class Player<P extends Picture> {
     this.#forwards = true;
     this.playing.set(true);
     this.#restartClock();
+    this.#load();
     this.#handle = this.#requestFrame(this.#tick);
   }
 
@@ -88,6 +106,7 @@ export class Player<P extends Picture> {
     if (!this.playing.get()) return;
     this.playing.set(false);
     this.#cancelFrame(this.#handle);
+    this.#waitForRest();
   }
 
   toggle(): void {
@@ -106,6 +125,7 @@ export class Player<P extends Picture> {
 
   /** Begin to load around the cursor. */
   start(): void {
+    this.#waitForRest();
     this.#load();
   }
 
@@ -118,6 +138,7 @@ export class Player<P extends Picture> {
     this.#disposed = true;
     this.pause();
     clearTimeout(this.#retry);
+    clearTimeout(this.#restTimer);
     this.#abortAll();
     this.#forgetAll();
   }
@@ -145,7 +166,9 @@ export class Player<P extends Picture> {
   }
 
   #moveTo(frame: number): void {
+    this.#movedAt = this.#now();
     this.cursor.set(frame);
+    this.#waitForRest();
     const picture = this.#cache.get(frame);
     if (picture !== undefined) this.#show(frame, picture);
     this.#load();
@@ -153,21 +176,40 @@ export class Player<P extends Picture> {
 
   #show(frame: number, picture: P): void {
     this.#shown = frame;
+    this.#latency = this.#now() - this.#movedAt;
     this.#options.show(frame, picture);
+  }
+
+  /** Other frames are loaded once the cursor rests and nothing is waited for; asked for again until then. */
+  #waitForRest(): void {
+    this.#rested = false;
+    clearTimeout(this.#restTimer);
+    if (this.#disposed) return;
+    this.#restTimer = setTimeout(() => {
+      if (this.#options.busy?.() === true) this.#waitForRest();
+      else {
+        this.#rested = true;
+        this.#load();
+      }
+    }, RESTS_AFTER_MS);
   }
 
   /** Frames worth having, the most wanted first. */
   #wanted(): number[] {
+    const { frames, fps } = this.#options;
     const cursor = this.cursor.get();
     const ahead = this.#forwards ? 1 : -1;
     const wanted = [cursor];
     const add = (frame: number) => {
-      if (frame >= 0 && frame < this.#options.frames) wanted.push(frame);
+      if (frame >= 0 && frame < frames) wanted.push(frame);
     };
     // In the order of the video, as far as can be: to go back, the server has to decode from a key frame on again.
-    for (let i = 1; i <= BEHIND; i++) add(cursor + ahead * i);
-    for (let i = BEHIND; i >= 1; i--) add(cursor - ahead * i);
-    for (let i = BEHIND + 1; wanted.length < this.#capacity && i < this.#options.frames; i++) add(cursor + ahead * i);
+    for (let i = 1; i <= AROUND; i++) add(cursor + ahead * i);
+    if (this.playing.get()) {
+      for (let i = AROUND + 1; i <= AHEAD_SECONDS * fps; i++) add(cursor + i);
+    } else {
+      for (let i = AROUND; i >= 1; i--) add(cursor - ahead * i);
+    }
     return wanted.slice(0, this.#capacity);
   }
 
@@ -181,10 +223,12 @@ export class Player<P extends Picture> {
         this.#loading.delete(frame);
       }
     }
+    if (this.#rested && this.#options.busy?.() === true) this.#waitForRest();
+    const most = this.playing.get() ? LOADS_AT_ONCE : this.#rested ? 1 : 0;
     for (const frame of wanted) {
       if (this.#cache.has(frame) || this.#loading.has(frame)) continue;
       // The cursor's own frame never waits for those around it.
-      if (this.#loading.size >= LOADS_AT_ONCE && frame !== this.cursor.get()) break;
+      if (this.#loading.size >= most && frame !== this.cursor.get()) break;
       void this.#loadFrame(frame);
     }
   }
@@ -215,7 +259,7 @@ export class Player<P extends Picture> {
   #keep(frame: number, picture: P): void {
     this.#cache.set(frame, picture);
     const bytes = this.#options.bytes ?? 256 << 20;
-    this.#capacity = Math.max(3 + BEHIND, Math.floor(bytes / (picture.width * picture.height * 4)));
+    this.#capacity = Math.max(3 + AROUND, Math.floor(bytes / (picture.width * picture.height * 4)));
     const wanted = new Set(this.#wanted());
     for (const [held, old] of this.#cache) {
       if (this.#cache.size <= this.#capacity) break;

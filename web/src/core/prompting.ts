@@ -7,6 +7,9 @@ import { encodeCounts, type Mask } from "./rle";
 import { CommandRefused } from "./socket";
 import { edited, type Gesture } from "./tools";
 
+/** A click's mask is to be on the screen before the model works on its candidates: both may want the same cores. */
+const MASK_FIRST_MS = 50;
+
 interface PendingPrompt {
   readonly object: number;
   readonly frame: number;
@@ -151,6 +154,7 @@ export class Prompting {
   }
 
   async #loadCandidates(object: number, frame: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, MASK_FIRST_MS));
     const { masks } = await this.#desk.send("candidates", { object, frame });
     // Another prompt or another frame meanwhile: they are no longer the choice.
     if (this.#desk.player.shown !== frame || this.#pending.length > 1 || masks.length < 2) return;
