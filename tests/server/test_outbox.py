@@ -72,3 +72,18 @@ def test_a_page_that_is_too_far_behind_is_sent_away(how: str) -> None:
 
     asyncio.run(check())
     assert module.WINDOW == 64  # the protocol's number
+
+
+def test_a_slow_page_gets_the_newest_of_each_mask_and_what_waits_for_it_is_bounded() -> None:
+    async def check() -> None:
+        outbox = Outbox(asyncio.get_running_loop())
+        for sequence in range(1, 20 * MOST_WAITING):
+            frame = sequence % (2 * WINDOW)
+            outbox.put(b"%d" % sequence, ((1, frame), sequence))
+        came = [await outbox.next() for _ in range(WINDOW)]
+        outbox.acknowledge(20 * MOST_WAITING)
+        came += [await outbox.next() for _ in range(WINDOW)]
+        last = 20 * MOST_WAITING - 1
+        assert sorted(int(data) for data in came) == list(range(last - 2 * WINDOW + 1, last + 1))
+
+    asyncio.run(check())

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from masklet.masks import FrameMask, Masklet, Rle
@@ -45,6 +45,18 @@ _AHEAD = (0, 1, 2, -1)
 """Frames that are made ready around the one that the page shows, in the order in which they are decoded cheaply."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Looking:
+    """A task that makes the next frame ready."""
+
+    urgency: Urgency
+    future: Future[None]
+
+    @property
+    def waits(self) -> bool:
+        return not self.future.running() and not self.future.done()
+
+
 class Workbench:
     """The commands of one media. Those that change masks or ask the model are for the worker's thread.
 
@@ -73,7 +85,7 @@ class Workbench:
         self._model = ModelSide(make_session, live.read)
         self._tracking = Tracking(live, worker, self._model, tracked)
         self._ahead: list[int] = []
-        self._looking: Future[None] | None = None
+        self._looking: _Looking | None = None
         self._ahead_lock = threading.Lock()
 
     @property
@@ -282,9 +294,13 @@ class Workbench:
         From any thread."""
         with self._ahead_lock:
             self._ahead = [frame + step for step in _AHEAD if 0 <= frame + step < self.live.media.frames]
-            if self._looking is not None:
-                self._looking.cancel()
-            self._looking = self._worker.submit(Urgency.AHEAD, self._look_ahead)
+            if self._looking is None or self._looking.urgency > Urgency.AHEAD or not self._looking.waits:
+                self._look(Urgency.AHEAD)
+
+    def _look(self, urgency: Urgency) -> None:
+        if self._looking is not None:
+            self._looking.future.cancel()
+        self._looking = _Looking(urgency, self._worker.submit(urgency, self._look_ahead))
 
     def _look_ahead(self) -> None:
         with self._ahead_lock:
@@ -293,8 +309,8 @@ class Workbench:
             self._model.ready(self.live.state).features(frame)
         # A task for each frame, so that whatever is more urgent goes in between.
         with self._ahead_lock:
-            if self._ahead and self._looking is not None and self._looking.running():  # no newer one waits
-                self._looking = self._worker.submit(Urgency.IDLE, self._look_ahead)
+            if self._ahead and self._looking is not None and not self._looking.waits:
+                self._look(Urgency.IDLE)
 
     def rest(self) -> None:
         """Closes the session; the store has everything, and the next command makes it anew. For the worker's thread."""
