@@ -1,4 +1,4 @@
-"""Camera, import and folders in a real browser, against a real server."""
+"""Camera, screen, import and folders in a real browser, against a real server."""
 
 from __future__ import annotations
 
@@ -107,6 +107,26 @@ def test_a_camera_is_segmented_while_it_runs_and_its_recording_is_edited(
         assert masks[first][60, 80], "the mask is where the click was"
 
 
+def test_a_screen_is_segmented_while_it_is_shared(server: Any, new_tab: Callable[..., Any]) -> None:
+    """The browser makes a screen up, of 16:9."""
+    tab = new_tab()
+    tab.goto(f"{server.url}/#/source")
+    tab.get_by_role("button", name=re.compile("^Screen")).click()
+    wait_for_frame(tab, 1)
+    tab.keyboard.press("Space")
+    expect(tab.get_by_text("Paused: clicks are for this picture")).to_be_visible()
+    tab.mouse.click(*stage_point(tab, 8, 4.5, 16, 9))
+    expect(tab.get_by_role("button", name="Object 1", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(tab.locator(".stage-busy.on")).to_have_count(0)
+    tab.get_by_role("button", name="Finish").click()
+    expect(tab).to_have_url(re.compile("#/media/"))
+    (media,) = server.http.get("/api/media").json()
+    assert abs(media["width"] / media["height"] - 16 / 9) < 0.02
+    assert media["name"].startswith("Screen ")
+    with server.page(media["id"]) as page:
+        assert page.hello["lanes"]["1"]["prompted"]
+
+
 def test_a_recording_that_is_not_wanted_is_gone(server: Any, new_tab: Callable[..., Any]) -> None:
     tab = new_tab(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
     tab.goto(f"{server.url}/#/source")
@@ -177,18 +197,45 @@ def drop(tab: Any, files: dict[str, str]) -> None:
         tab.dispatch_event("body", event, {"dataTransfer": transfer})
 
 
-def test_a_folder_of_pictures_is_one_media_and_videos_in_it_are_their_own(
-    server: Any, new_tab: Callable[..., Any], clips: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def holiday(clips: Path, tmp_path: Path) -> Path:
+    """A folder with a video, a folder of three pictures, and something else."""
     folder = tmp_path / "holiday"
     (folder / "beach").mkdir(parents=True)
     for number in (10, 9, 1):
         Image.fromarray(np.full((24, 32, 3), 20 * number, np.uint8)).save(folder / "beach" / f"shot {number}.png")
     (folder / "notes.txt").write_text("no picture", encoding="utf-8")
     shutil.copy(clips / "square.mp4", folder / "film.mp4")
+    return folder
+
+
+def pick_folder(tab: Any, folder: Path) -> None:
+    tab.get_by_label("Folder to upload").set_input_files(folder)
+
+
+def drop_folder(tab: Any, folder: Path) -> None:
+    """As from the desktop's file manager: the browser itself makes the transfer."""
+    session = tab.context.new_cdp_session(tab)
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+
+    def drag(kind: str) -> None:
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 400, "data": data})
+
+    drag("dragEnter")
+    drag("dragOver")
+    expect(tab.get_by_text("Drop to upload")).to_be_visible()
+    drag("drop")
+    expect(tab.get_by_text("Drop to upload")).to_have_count(0)
+
+
+@pytest.mark.parametrize("give", [pick_folder, drop_folder])
+def test_a_folder_of_pictures_is_one_media_and_videos_in_it_are_their_own(
+    give: Callable[[Any, Path], None], server: Any, new_tab: Callable[..., Any], holiday: Path
+) -> None:
     tab = new_tab()
     tab.goto(f"{server.url}/")
-    tab.get_by_label("Folder to upload").set_input_files(folder)
+    expect(tab.get_by_role("heading", name="Drop a video here")).to_be_visible()
+    give(tab, holiday)
     expect(tab.get_by_role("link", name="beach")).to_be_visible()
     expect(tab.get_by_role("link", name="film.mp4")).to_be_visible()
     expect(tab.get_by_role("list", name="Uploads")).to_have_count(0)

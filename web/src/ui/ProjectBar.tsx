@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { Project } from "../core/api";
 import type { Projects } from "../core/projects";
 import { Dialog, IconButton } from "./controls";
@@ -30,12 +30,16 @@ export function ProjectBar({ projects, user }: ProjectBarProps) {
           ))}
         </select>
       </label>
-      {user !== null && <IconButton icon="add" label="New project" text="New" onClick={() => setNaming("new")} />}
+      {user !== null && (
+        <IconButton icon="add" label="New project" text="New project" onClick={() => setNaming("new")} />
+      )}
       {project !== undefined && user !== null && project.owner === user && (
-        <IconButton icon="brush" label={`Rename ${project.name}`} text="Rename" onClick={() => setNaming(project)} />
+        <button type="button" className="button" onClick={() => setNaming(project)}>
+          Rename
+        </button>
       )}
       {project !== undefined && project.members.length > 1 && (
-        <span className="project-members">Shared by {project.members.join(", ")}</span>
+        <span className="project-members">Members: {project.members.join(", ")}</span>
       )}
       {naming !== null && (
         <NameDialog
@@ -60,6 +64,8 @@ function NameDialog({ title, name, onClose, onName }: NameDialogProps) {
   const [text, setText] = useState(name);
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState<string | null>(null);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.select(), []);
   const submit = async () => {
     setBusy(true);
     try {
@@ -80,7 +86,7 @@ function NameDialog({ title, name, onClose, onName }: NameDialogProps) {
       >
         <label className="dialog-field">
           <span>Name</span>
-          <input value={text} maxLength={200} onChange={(event) => setText(event.target.value)} />
+          <input ref={input} value={text} maxLength={200} onChange={(event) => setText(event.target.value)} />
         </label>
         {failed !== null && (
           <p className="dialog-error" role="alert">
