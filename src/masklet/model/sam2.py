@@ -135,7 +135,7 @@ class Sam2(nn.Module):
 
         `visible` [O, 1] bool: where false, SAM 2.1 adds a learned "occluded" embedding.
         """
-        memory = self.memory_encoder(embedding, (mask_probability * 20.0 - 10.0).to(self.dtype))
+        memory = self.memory_encoder(embedding, (mask_probability * 20.0).sub_(10.0).to(self.dtype))
         if self.memory_attention.readout is not None:
             memory = self.memory_attention.readout.store(embedding, mask_probability, memory)
         if self.no_object_memory is not None:
