@@ -35,40 +35,26 @@ VIEWPORT: ViewportSize = {"width": 1366, "height": 768}
 PATIENCE_MS = 60_000
 
 PROBE = """(() => {
-  // A painting of the mask layer begins with `clear`; masks are uploaded as textures of one channel.
-  const probe = { released: 0, uploads: 0, paintings: [], waiting: [] };
+  // The layer's canvas tells of every painting, however it paints; the time is that of the next screen refresh.
+  const probe = { released: 0, added: 0, paintings: [], waiting: [] };
   window.probe = probe;
   probe.find = (test) => new Promise((resolve) => {
     const found = probe.paintings.find(test);
     if (found === undefined) probe.waiting.push({ test, resolve });
     else resolve(found);
   });
-  probe.clicked = (before) => probe.find((it) => it.released > before && it.uploads > 0 && it.masks > 0);
-  addEventListener("pointerup", (event) => { probe.released = event.timeStamp; probe.uploads = 0; }, true);
-  const gl = WebGL2RenderingContext.prototype;
-  const { clear, texImage2D, drawArrays } = gl;
-  let boxes = 0, began = 0, ended = 0;
-  gl.clear = function (...all) {
-    boxes = 0;
-    began = performance.now();
+  probe.clicked = (before) => probe.find((it) => it.released > before && it.added > 0 && it.masks > 0);
+  addEventListener("pointerup", (event) => { probe.released = event.timeStamp; }, true);
+  addEventListener("painted", ({ detail: { masks, added, milliseconds } }) => {
+    const { released } = probe;
+    probe.added += added;
     requestAnimationFrame(() => {
-      const { released, uploads } = probe;
-      const painting = { at: performance.now(), released, uploads, masks: boxes - 1, script: ended - began };
+      const painting = { at: performance.now(), released, added, masks, script: milliseconds };
       probe.paintings.push(painting);
       for (const { test, resolve } of probe.waiting) if (test(painting)) resolve(painting);
       if (probe.paintings.length > 5000) probe.paintings.shift();
     });
-    return clear.apply(this, all);
-  };
-  gl.drawArrays = function (...all) {
-    boxes++;
-    drawArrays.apply(this, all);
-    ended = performance.now();
-  };
-  gl.texImage2D = function (...all) {
-    if (all[2] === this.R8) probe.uploads++;
-    return texImage2D.apply(this, all);
-  };
+  }, true);
 })();"""
 
 
@@ -200,6 +186,6 @@ def editor(browser: Browser, server: Server, scene: Scene) -> Iterator[Tab]:
     page.add_init_script(PROBE)
     page.goto(f"{server.url}/#/media/{server.media}")
     page.wait_for_selector(".connection.open", state="attached")
-    page.wait_for_selector('.stage[data-layer="webgl2"][data-frame="0"]')
+    page.wait_for_selector('.stage[data-layer][data-frame="0"]')
     yield Tab(page, scene)
     context.close()

@@ -62,11 +62,11 @@ def hover() -> Figures:
     still, moving = [], []
     with _open(Scene(48, HEIGHT, WIDTH, 3)) as (_, tab):
         tab.page.wait_for_timeout(_PREPARED_MS)
-        before, began, step = tab.page.evaluate("probe.uploads"), time.monotonic(), 0
+        before, began, step = tab.page.evaluate("probe.added"), time.monotonic(), 0
         while time.monotonic() - began < seconds:
             tab.wander(step)
             step += 1
-        rate = (tab.page.evaluate("probe.uploads") - before) / (time.monotonic() - began)
+        rate = (tab.page.evaluate("probe.added") - before) / (time.monotonic() - began)
         for frame in range(1, 25):
             tab.go_to(frame)
             tab.page.wait_for_timeout(_PREPARED_MS)
@@ -80,7 +80,7 @@ def hover() -> Figures:
 
 def tracking() -> Figures:
     """Frames a second of `masklet track`, and of the app whose page shows every frame it can, in turns."""
-    scene = Scene(120, HEIGHT, WIDTH, 1)
+    scene = Scene(72, HEIGHT, WIDTH, 1)
     x, y = middle(scene, 0)
     command, app_rate, watched = [], [], []
     with tempfile.TemporaryDirectory() as name:
@@ -119,7 +119,8 @@ def layer() -> Figures:
             before = _browser_seconds()
             paintings = tab.page.evaluate(_MOVE, 6000)
             spent = _browser_seconds() - before
-            renderer = tab.page.evaluate(_RENDERER)
+            on_canvas = tab.page.locator(".stage").get_attribute("data-layer") == "2d"
+            renderer = "on a 2D canvas" if on_canvas else tab.page.evaluate(_RENDERER)
     times = [painting["at"] for painting in paintings]
     return {
         "layer": 1000 * (len(times) - 1) / (times[-1] - times[0]),

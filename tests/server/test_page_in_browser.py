@@ -103,14 +103,25 @@ class Editor:
 
 Open = Callable[..., Editor]
 
+CARD = """
+  // The processor that imitates a graphics card passes for one.
+  const { getParameter } = WebGL2RenderingContext.prototype;
+  WebGL2RenderingContext.prototype.getParameter = function (name) {
+    const UNMASKED_RENDERER = 0x9246;
+    return name === UNMASKED_RENDERER ? "a card" : getParameter.call(this, name);
+  };
+"""
+
 
 @pytest.fixture
 def open_editor(server: Any, new_tab: Callable[..., Any]) -> Open:
-    """Opens the clip from the gallery in a new tab."""
+    """Opens the clip from the gallery in a new tab; where there is to be a graphics card (`card`), WebGL paints."""
 
-    def make(**options: Any) -> Editor:
+    def make(*, card: bool = False, **options: Any) -> Editor:
         server.media()
         tab = new_tab(**options)
+        if card:
+            tab.add_init_script(CARD)
         tab.goto(f"{server.url}/")
         tab.get_by_role("link", name="square.mp4").click()
         expect(tab.locator(".connection.open")).to_be_attached()
@@ -282,10 +293,13 @@ def test_what_is_no_video_is_refused_with_the_reason(server: Any, new_tab: Calla
     assert server.http.get("/api/media").json() == []
 
 
-def test_the_mask_layer_without_webgl(launch: Callable[..., Any], open_editor: Open, server: Any) -> None:
-    plain = launch("--disable-3d-apis")
-    editor = open_editor(browser=plain)
-    assert editor.tab.locator(".stage").get_attribute("data-layer") == "2d"
+@pytest.mark.parametrize("painter", ["webgl2", "2d"])
+def test_the_mask_layer_with_a_graphics_card_and_without(
+    painter: str, browser: Any, launch: Callable[..., Any], open_editor: Open, server: Any
+) -> None:
+    chosen = browser if painter == "webgl2" else launch("--disable-3d-apis")
+    editor = open_editor(browser=chosen, card=painter == "webgl2")
+    assert editor.tab.locator(".stage").get_attribute("data-layer") == painter
     before = editor.picture()
     editor.click_object()
     mask = decode(stored(server)[1, 0])
@@ -293,7 +307,19 @@ def test_the_mask_layer_without_webgl(launch: Callable[..., Any], open_editor: O
     clear = clear_of(mask)
     assert np.array_equal(changed[clear], mask[clear])
     editor.tab.context.close()
-    plain.close()
+    if chosen is not browser:
+        chosen.close()
+
+
+def test_what_imitates_a_graphics_card_does_not_paint(browser: Any, open_editor: Open) -> None:
+    renderer = """() => {
+        const gl = document.createElement("canvas").getContext("webgl2");
+        return gl === null ? "" : gl.getParameter(gl.getExtension("WEBGL_debug_renderer_info").UNMASKED_RENDERER_WEBGL);
+    }"""
+    editor = open_editor(browser=browser)
+    if "SwiftShader" not in editor.tab.evaluate(renderer):
+        pytest.skip("needs a browser that imitates WebGL, without a graphics card")
+    assert editor.tab.locator(".stage").get_attribute("data-layer") == "2d"
 
 
 def test_a_team_logs_in_and_out(serve_team: Any, new_tab: Callable[..., Any], clips: Path, tmp_path: Path) -> None:
@@ -341,7 +367,7 @@ def add_effect(editor: Editor, name: str) -> None:
 def test_effects_are_exported_and_copied_as_they_are_shown(
     server: Any, open_editor: Open, clips: Path, tmp_path: Path
 ) -> None:
-    editor = open_editor(permissions=["clipboard-read", "clipboard-write"])
+    editor = open_editor(card=True, permissions=["clipboard-read", "clipboard-write"])
     tab = editor.tab
     plain = editor.picture().astype(int)
     editor.click_object()
