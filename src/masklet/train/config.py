@@ -18,8 +18,7 @@ from masklet.model.configs import ModelConfig
 class LossWeights:
     """Weights of the loss terms.
 
-    `cross_entropy` and `focal` are two forms of the per-pixel term; `iou` and `squared_iou` weigh the error of the IoU
-    estimate and its square, with which the estimate becomes the expected IoU, the best to choose a candidate by.
+    `cross_entropy` and `focal` are two forms of the per-pixel term; `iou` weighs the absolute error of the IoU estimate.
     The loss of an object is the sum of its answers' losses (`answers="sum"`, as published), or their mean.
     """
 
@@ -27,7 +26,6 @@ class LossWeights:
     focal: float = 20.0
     dice: float = 1.0
     iou: float = 1.0
-    squared_iou: float = 0.0
     visible: float = 1.0
     answers: Literal["sum", "mean"] = "sum"
 

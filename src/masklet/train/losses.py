@@ -77,12 +77,11 @@ def answer_loss(
         pixel = pixel + weights.focal * focal(logits, targets)
     best = (pixel + shape).detach().argmin(dim=1, keepdim=True)  # [O, 1]
     reached = true_iou(logits, targets)
-    error = iou - reached
     shown = present.to(logits.dtype)
     parts = {
         "pixel": pixel.gather(1, best)[:, 0] * shown,
         "dice": shape.gather(1, best)[:, 0] * shown,
-        "iou": (weights.iou * error.abs() + weights.squared_iou * error.square()).mean(dim=1) * shown,
+        "iou": weights.iou * (iou - reached).abs().mean(dim=1) * shown,
         "visible": weights.visible * F.binary_cross_entropy_with_logits(object_score[:, 0], shown, reduction="none"),
     }
     return AnswerLoss(parts=parts, iou=reached.gather(1, best)[:, 0])
