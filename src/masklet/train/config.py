@@ -18,7 +18,7 @@ from masklet.model.configs import ModelConfig
 class LossWeights:
     """Weights of the loss terms.
 
-    `cross_entropy` and `focal` are two forms of the per-pixel term; `iou` weighs the absolute error of the IoU estimate.
+    `cross_entropy` and `focal` are two forms of the per-pixel term; `iou` weighs the error of the IoU estimate.
     The loss of an object is the sum of its answers' losses (`answers="sum"`, as published), or their mean.
     """
 
