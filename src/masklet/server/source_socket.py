@@ -60,7 +60,8 @@ async def serve_source(socket: WebSocket, parts: Services) -> None:
     where the page does not say what is to come, or the model cannot be had.
     """
     limits = parts.settings.limits
-    first = await asyncio.wait_for(socket.receive(), limits.idle_seconds)
+    async with asyncio.timeout(limits.idle_seconds):
+        first = await socket.receive()
     start = parse_start(first.get("text"))
     if start.width * start.height > limits.source_pixels:
         raise ValueError(
@@ -156,7 +157,9 @@ class _SourcePage:
 
     async def _receive(self) -> None:
         while True:
-            message = await asyncio.wait_for(self._socket.receive(), self._limits.idle_seconds)
+            # Not wait_for: where a message comes just when the task is cancelled, Python 3.11's goes on with that.
+            async with asyncio.timeout(self._limits.idle_seconds):
+                message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(message.get("code", _NORMAL))
             try:
