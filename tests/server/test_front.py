@@ -344,6 +344,7 @@ def test_a_head_without_end_is_not_read_to_its_end(fronted: Fronted) -> None:
 def test_a_body_that_is_refused_early_gets_its_answer(fronted: Fronted) -> None:
     answer = fronted.http.post("/refuse", content=b"x" * 3_000_000)
     assert (answer.status_code, answer.text) == (413, "too large")
+    assert answer.headers["connection"] == "close"  # else the next request would meet a connection that is being closed
     assert fronted.http.get("/x").status_code == 200
 
 

@@ -133,6 +133,8 @@ class Front:
                 if isinstance(event, h11.Response):
                     began = True
                     kept = [(name, value) for name, value in event.headers if name not in _NOT_PASSED_ON]
+                    if not _is_whole(body):  # no request may follow what will not be read
+                        kept.append((b"connection", b"close"))
                     event = h11.Response(status_code=event.status_code, headers=kept, reason=event.reason)
                 if isinstance(event, h11.Response | h11.Data | h11.EndOfMessage):
                     await client.send(event)
@@ -146,7 +148,7 @@ class Front:
             return False
         finally:
             # A worker may refuse a body before it has all of it.
-            whole = body.done() and not body.cancelled() and body.exception() is None
+            whole = _is_whole(body)
             body.cancel()
             with contextlib.suppress(asyncio.CancelledError, OSError, h11.ProtocolError):
                 await body
@@ -251,6 +253,10 @@ async def _pass_body(client: _Side, worker: _Side) -> None:
         await worker.send(event)
         if isinstance(event, h11.EndOfMessage):
             return
+
+
+def _is_whole(body: asyncio.Task[None]) -> bool:
+    return body.done() and not body.cancelled() and body.exception() is None
 
 
 async def _pour(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
