@@ -74,7 +74,7 @@ def test_two_cores_become_one_and_more_stay(threads: int, inside: int) -> None:
 
 @pytest.mark.parametrize(
     ("set_before", "expected"),
-    [({}, "20000"), ({"GOMP_SPINCOUNT": "5"}, "5"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
+    [({}, "100000"), ({"GOMP_SPINCOUNT": "5"}, "5"), ({"OMP_WAIT_POLICY": "ACTIVE"}, None)],
 )
 def test_what_the_environment_says_of_threads_comes_first(
     set_before: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
