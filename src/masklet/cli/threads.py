@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 _TURNS = "100000"
-"""A third of the default. With a page open that watches, tracking kept .89 of its speed, and .79 with 20,000; clicks
-took the same time with both."""
+"""A third of the default. With a page open that watches, tracking kept .86 to .89 of its speed, and .79 with 20,000;
+clicks took the same time with both."""
 
 
 def share_cores() -> None:
