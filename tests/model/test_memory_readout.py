@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from masklet.model import memory_readout
+from masklet.model.attention import attend
 from masklet.model.configs import NANO, ReadoutConfig
 from masklet.model.memory_readout import MASK_SCALE, MemoryReadout
 from masklet.model.memory_tokens import MemoryTokens
@@ -47,7 +49,16 @@ def test_the_fused_look_is_the_softmax_that_it_stands_for(pool: int):
 
 
 @torch.no_grad()
-def test_objects_with_the_same_frames_in_mind_read_what_each_would_alone():
+def test_objects_with_the_same_frames_in_mind_share_a_look_and_read_what_each_would_alone(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    looks: list[int] = []
+
+    def counted(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float) -> torch.Tensor:
+        looks.append(len(q))
+        return attend(q, k, v, scale)
+
+    monkeypatch.setattr(memory_readout, "attend", counted)
     readout = made()
     torch.nn.init.normal_(readout.trust)
     queries, frames = torch.randn(1, CELLS, KEYS), torch.randn(1, 3 * CELLS, KEYS)
@@ -65,6 +76,8 @@ def test_objects_with_the_same_frames_in_mind_read_what_each_would_alone():
     torch.testing.assert_close(*look(frames.expand(4, -1, -1), other_times), atol=1e-5, rtol=1e-4)
     other_frame = torch.cat((frames.expand(3, -1, -1), torch.randn(1, 3 * CELLS, KEYS)))
     torch.testing.assert_close(*look(other_frame, same), atol=1e-5, rtol=1e-4)
+    assert [count for count in looks if count > 1] == [4, 4]  # alike, all four share one; else each has its own
+    assert len(looks) == 15
 
 
 @torch.no_grad()

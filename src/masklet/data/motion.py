@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 _KNOTS = 5  # control points of the warp along each side
+_LIMB_KNOTS = 4  # the same of what swings
 _GRID = 33  # points along each side at which the warp is computed; it is smooth in between
 
 
@@ -47,14 +48,7 @@ class Motion:
         shake = rng.normal(0, 0.04, (length, 6)) * reach
         shake[0] = 0
         self._path = time * drift + time * (1 - time) * 2 * bend + shake
-        side = np.linspace(0, 1, _KNOTS)
-        knots = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-        knots += rng.uniform(-0.04, 0.04, knots.shape)
-        amount = np.sqrt(2) * span.elastic * size * rng.uniform(0, 1)
-        side = (np.arange(_GRID) + 0.5) / _GRID
-        grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-        bent = thin_plate(knots, rng.normal(0, amount, knots.shape), grid)
-        self._bent = bent.reshape(_GRID, _GRID, 2).astype(np.float32)
+        self._bent = _bent(rng, _KNOTS, np.sqrt(2) * span.elastic * size * rng.uniform(0, 1))
         self._time = time[:, 0]
 
     def matrix(self, t: float) -> np.ndarray:
@@ -88,15 +82,7 @@ class Swing:
 
     def __init__(self, rng: np.random.Generator, length: int, reach: float = 0.07) -> None:
         self._length = length
-        side = np.linspace(0, 1, 4)
-        knots = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2) + rng.uniform(-0.04, 0.04, (16, 2))
-        side = (np.arange(_GRID) + 0.5) / _GRID
-        grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-        amounts = rng.uniform(0, 1.5, 2) * reach
-        self._warps = [
-            thin_plate(knots, rng.normal(0, amount, knots.shape), grid).reshape(_GRID, _GRID, 2).astype(np.float32)
-            for amount in amounts
-        ]
+        self._warps = [_bent(rng, _LIMB_KNOTS, rng.uniform(0, 1.5) * reach) for _ in range(2)]
         self._turns = rng.uniform(0.2, 0.9, 2)
         self._phases = rng.uniform(0, 2 * np.pi, 2)
 
@@ -109,6 +95,16 @@ class Swing:
         moved *= max(height, width)
         x = np.arange(width, dtype=np.float32)[None, :] + moved[..., 0]
         return x, np.arange(height, dtype=np.float32)[:, None] + moved[..., 1]
+
+
+def _bent(rng: np.random.Generator, knots: int, amount: float) -> np.ndarray:
+    """A random smooth warp [_GRID, _GRID, 2] float32 of the unit square; its knots move by `amount`, as a deviation."""
+    side = np.linspace(0, 1, knots)
+    places = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    places += rng.uniform(-0.04, 0.04, places.shape)
+    side = (np.arange(_GRID) + 0.5) / _GRID
+    grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    return thin_plate(places, rng.normal(0, amount, places.shape), grid).reshape(_GRID, _GRID, 2).astype(np.float32)
 
 
 def thin_plate(knots: np.ndarray, shifts: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from masklet.data.motion import TARGET, Motion, Swing, sampling_grid
 
-EXPOSURES = 5
+_EXPOSURES = 5
 """Moments that a blurred frame is the mean of."""
 _MARGIN = 4
 """Pixels around an object that are cut out with it."""
@@ -77,7 +77,7 @@ class Shutter:
         """The times, 0..length-1, that frame `t` is the mean of."""
         if not self.open:
             return [float(t)]
-        spread = np.linspace(-0.5, 0.5, EXPOSURES) * self.open
+        spread = np.linspace(-0.5, 0.5, _EXPOSURES) * self.open
         return np.clip(t + spread, 0, self.length - 1).tolist()
 
 

@@ -97,7 +97,7 @@ class ClipSynthesis:
         """Frames and masks of what is behind everything, and its name."""
         if self._films is not None and rng.random() < self._variety.filmed_grounds:
             film = self._films.sample(rng, shutter.length, size, _MOST_OWN)
-            return film.frames.copy(), film.masks, film.source
+            return film.frames, film.masks, film.source
         picture = self._picture(rng)
         crop = _CROP(rng, *picture.image.shape[:2])
         return *_moving_background(rng, picture, crop, shutter, size), picture.name

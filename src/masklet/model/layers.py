@@ -26,6 +26,10 @@ def small_random(*shape: int, scale: float = 0.02) -> Tensor:
     return values if values.is_meta else torch.randn(shape) * scale
 
 
+_FEW_CHANNELS = 8
+"""Up to so many a norm over channels goes plane by plane."""
+
+
 class ChannelNorm(nn.Module):
     """Layer norm over the channels of [B, C, H, W]."""
 
@@ -51,9 +55,6 @@ class ChannelNorm(nn.Module):
         y = y * torch.rsqrt(y.square().mean(dim=0, keepdim=True) + self.eps)
         weight, bias = (part.float()[:, None, None] for part in (self.weight, self.bias))
         return torch.addcmul(bias, y, weight).to(picture.dtype)
-
-
-_FEW_CHANNELS = 8
 
 
 Activation = Literal["none", "relu", "gelu"]
