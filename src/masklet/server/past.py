@@ -19,6 +19,8 @@ _MOST = 2**31 - 1
 
 Number = Annotated[int, Path(ge=1, le=_MOST)]
 Frame = Annotated[int, Query(ge=0, le=_MOST)]
+After = Annotated[int, Query(ge=0, le=_MOST)]
+Count = Annotated[int, Query(ge=1, le=MOST_REVISIONS)]
 
 
 class RevisionItem(BaseModel):
@@ -100,8 +102,8 @@ class PastState(BaseModel):
 def list_revisions(
     media: ChosenMedia,
     parts: Parts,
-    after: Annotated[int, Query(ge=0, le=_MOST)] = 0,
-    count: Annotated[int, Query(ge=1, le=MOST_REVISIONS)] = MOST_REVISIONS,
+    after: After = 0,
+    count: Count = MOST_REVISIONS,
 ) -> History:
     """The edits of a media, `count` of those with numbers above `after`."""
     found = parts.store.revisions(media.id, after, count)
@@ -158,8 +160,8 @@ def get_revision(
 def list_moves(
     media: ChosenMedia,
     parts: Parts,
-    after: Annotated[int, Query(ge=0, le=_MOST)] = 0,
-    count: Annotated[int, Query(ge=1, le=MOST_REVISIONS)] = MOST_REVISIONS,
+    after: After = 0,
+    count: Count = MOST_REVISIONS,
 ) -> Moves:
     """Who took edits of a media back and made them again, `count` of those with numbers above `after`."""
     return Moves(
