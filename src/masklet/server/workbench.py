@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from masklet.masks import FrameMask, Masklet, Rle
@@ -15,6 +13,7 @@ from masklet.masks.rle import union
 from masklet.server.effect_shelf import EffectShelf
 from masklet.server.imports import as_change
 from masklet.server.live import Live
+from masklet.server.look_ahead import LookAhead
 from masklet.server.messages import (
     Candidates,
     Choose,
@@ -35,26 +34,11 @@ from masklet.server.messages import (
 )
 from masklet.server.model_side import MOST_CHANGES, ModelSide, drawn, is_drawn, point_at
 from masklet.server.tracking import Tracking
-from masklet.server.worker import Urgency, Worker
+from masklet.server.worker import Worker
 from masklet.session import Prompt, VideoSession
 from masklet.session.candidates import candidates
 from masklet.session.cores import on_one_core
 from masklet.store import Applied, Change, MaskRecord, ObjectRecord, PromptRecord
-
-_AHEAD = (0, 1, 2, -1)
-"""Frames that are made ready around the one that the page shows, in the order in which they are decoded cheaply."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Looking:
-    """A task that makes the next frame ready."""
-
-    urgency: Urgency
-    future: Future[None]
-
-    @property
-    def waits(self) -> bool:
-        return not self.future.running() and not self.future.done()
 
 
 class Workbench:
@@ -84,9 +68,7 @@ class Workbench:
         self.effects = EffectShelf(live)
         self._model = ModelSide(make_session, live.read)
         self._tracking = Tracking(live, worker, self._model, tracked)
-        self._ahead: list[int] = []
-        self._looking: _Looking | None = None
-        self._ahead_lock = threading.Lock()
+        self._ahead = LookAhead(worker, live.media.frames, lambda frame: self._model.ready(live.state).features(frame))
 
     @property
     def busy(self) -> bool:
@@ -292,25 +274,7 @@ class Workbench:
     def look_at(self, frame: int) -> None:
         """The page shows a frame: features of it and its neighbours are made while the worker has nothing else to do.
         From any thread."""
-        with self._ahead_lock:
-            self._ahead = [frame + step for step in _AHEAD if 0 <= frame + step < self.live.media.frames]
-            if self._looking is None or self._looking.urgency > Urgency.AHEAD or not self._looking.waits:
-                self._look(Urgency.AHEAD)
-
-    def _look(self, urgency: Urgency) -> None:
-        if self._looking is not None:
-            self._looking.future.cancel()
-        self._looking = _Looking(urgency, self._worker.submit(urgency, self._look_ahead))
-
-    def _look_ahead(self) -> None:
-        with self._ahead_lock:
-            frame = self._ahead.pop(0) if self._ahead else None
-        if frame is not None:
-            self._model.ready(self.live.state).features(frame)
-        # A task for each frame, so that whatever is more urgent goes in between.
-        with self._ahead_lock:
-            if self._ahead and self._looking is not None and not self._looking.waits:
-                self._look(Urgency.IDLE)
+        self._ahead.look_at(frame)
 
     def rest(self) -> None:
         """Closes the session; the store has everything, and the next command makes it anew. For the worker's thread."""
