@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gc
+import io
 import re
 import time
 import weakref
@@ -10,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from websockets.exceptions import ConnectionClosedError
 
 from masklet.media import Clip
@@ -97,6 +101,67 @@ def test_uploads_of_one_user_are_limited_together(serve_team, square: bytes, tmp
         assert bob.upload(square).status_code == 200, "others have their own"
         ada.http.delete(f"/api/media/{first}")
         assert ada.http.post("/api/uploads", json={"name": "a", "size": size}).status_code == 200
+
+
+def picture(seed: int) -> str:
+    """A data: address of noise, a little more than 4 kB."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (32, 32, 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def replace(seed: int, **fields: Any) -> dict[str, Any]:
+    return {"kind": "replace", "target": "background", "picture": picture(seed), **fields}
+
+
+def test_pictures_among_effects_count_with_the_uploads_of_who_brings_them(
+    serve_team, square: bytes, tmp_path: Path
+) -> None:
+    size, each = len(square), len(picture(1))
+    assert each == len(picture(2))
+    room = 2 * size + each + 10
+    with serve_team(tmp_path, limits=Limits(user_bytes=room, user_uploads=2)) as team:
+        ada, bob = team.members["ada"], team.members["bob"]
+        media = ada.upload(square).json()["id"]
+        assert ada.upload(square).status_code == 200
+        address = f"/api/media/{media}/effects"
+
+        def edits() -> int:
+            return len(ada.http.get(f"/api/media/{media}/revisions").json()["revisions"])
+
+        with ada.page(media) as page:
+            page.do("effects", effects=[replace(1)])
+            together = f"your uploads may have {room} bytes together, with this one they have {room - 10 + each}"
+            assert page.refused("effects", effects=[replace(2)]) == together
+            assert page.refused("effects", effects=[replace(1), replace(2)], gesture="drag") == together
+            answer = ada.http.put(address, json={"effects": [replace(2)]})
+            assert (answer.status_code, answer.json()) == (413, {"error": together})
+            assert edits() == 1, "what is refused changes nothing"
+            # What is kept already may be used on.
+            page.do("effects", effects=[replace(1), replace(1, feather=3)], gesture="drag")
+            page.do("effects", effects=[])
+            page.do("undo")
+            assert page.refused("effects", effects=[replace(2)]) == together
+        home = ada.http.get("/api/projects").json()[0]["id"]
+        ada.http.post(f"/api/projects/{home}/members", json={"user": "bob"})
+        assert bob.http.put(address, json={"effects": [replace(2)]}).status_code == 200, "others have their own"
+        ada.http.delete(f"/api/media/{media}")
+        assert ada.http.post("/api/uploads", json={"name": "a", "size": size + each + 10}).status_code == 200
+
+
+def test_uploads_find_no_room_where_pictures_among_effects_are(serve_team, square: bytes, tmp_path: Path) -> None:
+    size, each = len(square), len(picture(1))
+    with serve_team(tmp_path, limits=Limits(user_bytes=2 * size + each)) as team:
+        ada = team.members["ada"]
+        media = ada.upload(square).json()["id"]
+        assert ada.http.put(f"/api/media/{media}/effects", json={"effects": [replace(1)]}).status_code == 200
+        refused = ada.http.post("/api/uploads", json={"name": "a", "size": size + 1})
+        assert (refused.status_code, "together" in refused.json()["error"]) == (413, True)
+        begun = ada.http.post("/api/uploads", json={"name": "a", "size": size})
+        assert begun.status_code == 200
+        # What was only begun counts for pictures as well.
+        assert ada.http.put(f"/api/media/{media}/effects", json={"effects": [replace(2)]}).status_code == 413
 
 
 def test_the_number_of_uploads_of_one_user_is_limited(serve_team, square: bytes, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from masklet.store import Store
+from masklet.store import Change, Store, User
 from masklet.store.credentials import credential_of, matches, new_secret
 
 
@@ -171,6 +171,38 @@ def test_what_a_user_uploaded_is_counted(store: Store) -> None:
     assert store.uploaded_by(ada.id) == (2, 2**40 + 5)
     store.delete_media(media)
     assert store.uploaded_by(ada.id) == (1, 5)
+
+
+def test_a_picture_among_effects_counts_for_who_brought_it_as_long_as_its_media_is_there(store: Store) -> None:
+    (ada, _), (bob, _) = store.accounts.add_user("ada"), store.accounts.add_user("bob")
+    media = add(store, store.accounts.home(ada.id), added_by=ada.id, size=5)
+    hers, his = ("data:image/png;base64," + letter * 2000 for letter in "AB")
+    size = len(hers)
+
+    def effects(*pictures: str, **fields) -> Change:
+        return Change(effects=tuple({"kind": "replace", "target": 1, "picture": each} | fields for each in pictures))
+
+    def append(head: int | None, change: Change, user: User) -> int | None:
+        return store.append(
+            media, head, kind="effects", author=user.name, payload={}, change=change, added_by=user.id
+        ).head
+
+    assert store.added_size(media, effects(hers, hers).effects or ()) == size
+    head = append(None, effects(hers, hers), ada)
+    assert store.uploaded_by(ada.id) == (1, 5 + size)
+    assert store.added_size(media, effects(hers, his).effects or ()) == size
+    head = append(head, effects(hers, his), bob)
+    assert (store.uploaded_by(ada.id), store.uploaded_by(bob.id)) == ((1, 5 + size), (0, size))
+    # Kept once, however often it is used; and still kept, as the edit can be taken back, where it is used no more.
+    assert head is not None
+    store.add_effects(media, head, effects(his, feather=3).effects or (), bob.id)
+    head = append(head, effects(hers), bob)
+    append(head, Change(effects=()), ada)
+    assert (store.uploaded_by(ada.id), store.uploaded_by(bob.id)) == ((1, 5 + size), (0, size))
+    other = add(store, store.accounts.home(bob.id))
+    assert store.added_size(other, effects(hers).effects or ()) == size, "another media keeps its own"
+    store.delete_media(media)
+    assert (store.uploaded_by(ada.id), store.uploaded_by(bob.id)) == ((0, 0), (0, 0))
 
 
 def test_an_index_leads_from_a_login_to_its_row(tmp_path: Path) -> None:

@@ -267,6 +267,32 @@ def test_a_database_of_before_there_were_users_keeps_everything(url: str) -> Non
     store.close()
 
 
+def test_pictures_of_before_they_were_counted_are_kept(url: str) -> None:
+    """Migration 0004; they count for nobody."""
+    store = Store(url)
+    user, _ = store.accounts.add_user("ada")
+    media = new_media(store)
+    records = [{"kind": "replace", "target": 1, "picture": "data:image/png;base64," + "A" * 3000}]
+    change = Change(effects=tuple(records))
+    store.append(media.id, None, kind="effects", author="ada", payload={}, change=change, added_by=user.id)
+    store.close()
+    engine = open_engine(url)
+    downgrade(engine, "0003")
+    assert "added_by" not in {column["name"] for column in inspect(engine).get_columns("texts")}
+    engine.dispose()
+
+    store = Store(url)
+    assert store.effects(store.effects_now(media.id)) == records
+    assert store.uploaded_by(user.id) == (0, 0)
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        assert [(row.size, row.added_by) for row in connection.execute(select(texts))] == [(3022, None)]
+    engine.dispose()
+    store.delete_media(media.id)
+    assert store.added_size(new_media(store).id, records) == 3022
+    store.close()
+
+
 def test_effects_are_edits_beside_all_others(store: Store) -> None:
     media = new_media(store)
     assert store.effects(store.effects_now(media.id)) == []

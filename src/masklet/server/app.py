@@ -54,7 +54,7 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        studio = Studio(settings, store, load, metrics)
+        studio = Studio(settings, store, load, metrics, library.check_bytes)
         folder = settings.data / "exports" / str(settings.part.number)
         exports = Exports(store, studio.clips, folder, settings.model.name, settings.part)
         recordings = Recordings(store, settings.data / "recordings", settings.limits)

@@ -91,11 +91,19 @@ class Library:
             _remove(Path(media.path))
 
     def check_room(self, size: int) -> None:
-        """Raises TooLarge where the visitor may not keep `size` bytes more."""
+        """Raises TooLarge where the visitor may not keep another upload of `size` bytes."""
         user = visitor().user
         if user is not None:
             with self._lock:
-                self._check_share(user, [upload for upload in self._unfinished() if upload.user == user], size)
+                self._check_share(user, self._unfinished(user), size)
+
+    def check_bytes(self, size: int) -> None:
+        """Raises TooLarge where the visitor may not keep `size` bytes more, which are no upload of their own, but part
+        of a media: pictures among effects."""
+        user = visitor().user
+        if user is not None:
+            with self._lock:
+                self._check_total(self._store.uploaded_by(user)[1], self._unfinished(user), size)
 
     # -- uploads ------------------------------------------------------------------------------------------------------
 
@@ -111,7 +119,7 @@ class Library:
         user = visitor().user
         with self._lock:
             self._remove_stale()
-            unfinished = [upload for upload in self._unfinished() if upload.user == user]
+            unfinished = self._unfinished(user)
             if len(unfinished) >= _MOST_UNFINISHED:
                 raise Unfit(f"{_MOST_UNFINISHED} uploads are unfinished: finish one of them first")
             if user is not None:
@@ -220,18 +228,22 @@ class Library:
             project_id=note.get("project", LOCAL_PROJECT),
         )
 
-    def _unfinished(self) -> list[Upload]:
+    def _unfinished(self, user: int | None) -> list[Upload]:
         found = (self._find(note.stem) for note in self._folder.glob("*.json"))
-        return [upload for upload in found if upload is not None]
+        return [upload for upload in found if upload is not None and upload.user == user]
 
     def _check_share(self, user: int, unfinished: list[Upload], size: int) -> None:
         count, kept = self._store.uploaded_by(user)
         limits = self._limits
         if count + len(unfinished) >= limits.user_uploads:
             raise TooLarge(f"you may keep {limits.user_uploads} uploads: delete some media first")
+        self._check_total(kept, unfinished, size)
+
+    def _check_total(self, kept: int, unfinished: list[Upload], size: int) -> None:
+        most = self._limits.user_bytes
         total = kept + sum(upload.size for upload in unfinished) + size
-        if total > limits.user_bytes:
-            raise TooLarge(f"your uploads may have {limits.user_bytes} bytes together, with this one they have {total}")
+        if total > most:
+            raise TooLarge(f"your uploads may have {most} bytes together, with this one they have {total}")
 
     def _part(self, upload_id: str) -> Path:
         return self._folder / f"{upload_id}.part"

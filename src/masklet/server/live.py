@@ -113,6 +113,10 @@ class Live:
         """The effects that hold, as JSON objects."""
         return self._store.effects(self._state.effects)
 
+    def added_size(self, effects: Sequence[Mapping[str, Any]]) -> int:
+        """How many bytes of pictures effects would add to what is kept of the media."""
+        return self._store.added_size(self.media.id, effects)
+
     def stored(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Objects and frames that have a mask among frames `start` .. `stop` - 1, by frame."""
         with self.lock:
@@ -154,7 +158,13 @@ class Live:
         with self.lock:
             try:
                 applied = self._store.append(
-                    self.media.id, self._state.head, kind=kind, author=visitor().name, payload=payload, change=change
+                    self.media.id,
+                    self._state.head,
+                    kind=kind,
+                    author=visitor().name,
+                    payload=payload,
+                    change=change,
+                    added_by=visitor().user,
                 )
             except Conflict:
                 self._start_over()
@@ -173,9 +183,9 @@ class Live:
         return self._swap(self._store.redo, "there is nothing to do again")
 
     def add_effects(self, revision: int, effects: Sequence[Mapping[str, Any]]) -> None:
-        """Stores effects of an edit that goes on, then tells every page."""
+        """Stores effects of an edit of the visitor that goes on, then tells every page."""
         with self.lock:
-            self._state.effects = self._store.add_effects(self.media.id, revision, effects)
+            self._state.effects = self._store.add_effects(self.media.id, revision, effects, visitor().user)
             self._tell_objects()
 
     def add_masks(self, revision: int, records: Sequence[MaskRecord]) -> None:

@@ -20,8 +20,9 @@ class Limits:
     that may be looked at again; `idle_seconds` after which a session that nobody has open is closed; `rest_seconds`
     after which one that somebody has open, but asks nothing of, is put aside until they do; `live_media` that are open
     at once. Of each user, where people log in: `user_media` and `user_pages` open at once, `user_uploads` kept, of
-    `user_bytes` together. Of cameras and screens, `sources` at once, with frames of `source_pixels`, recorded for
-    `source_seconds` or `source_bytes`. `body_bytes` of a request, `message_bytes` of a message on a WebSocket.
+    `user_bytes` together with the pictures among effects. Of cameras and screens, `sources` at once, with frames of
+    `source_pixels`, recorded for `source_seconds` or `source_bytes`. `body_bytes` of a request, `message_bytes` of a
+    message on a WebSocket.
     """
 
     upload_bytes: int = 4 * 2**30

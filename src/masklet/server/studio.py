@@ -44,13 +44,23 @@ class Studio:
         As for the server.
     load
         Loads the model, in the worker, and returns what opens sessions with it.
+    check_bytes
+        Raises where the visitor may not keep so many bytes more.
     """
 
-    def __init__(self, settings: Settings, store: Store, load: Callable[[], MakeSession], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        load: Callable[[], MakeSession],
+        metrics: Metrics,
+        check_bytes: Callable[[int], None],
+    ) -> None:
         self.clips = Clips()
         self._settings = settings
         self._store = store
         self._metrics = metrics
+        self._check_bytes = check_bytes
         self.worker = Worker("masklet-model", metrics.waited)
         self._features = FeatureCache(settings.limits.feature_bytes)
         self._seats = Seats(settings.limits)
@@ -175,7 +185,7 @@ class Studio:
             return self._open_session(Borrowed(clip), self._features.of(media.id))
 
         live = Live(media, self._store)
-        return Workbench(live, self.worker, make_session, self._metrics.tracked_frames.inc)
+        return Workbench(live, self.worker, make_session, self._metrics.tracked_frames.inc, self._check_bytes)
 
     def _open_session(self, clip: Clip | None, features: FeatureStore) -> VideoSession:
         error = self._loaded.exception()  # the load was the worker's first task: it has ended

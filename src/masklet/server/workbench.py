@@ -54,6 +54,8 @@ class Workbench:
         Opens a session of the media, without prompts.
     tracked
         Told of every tracked frame.
+    check_bytes
+        As for the effects.
     """
 
     def __init__(
@@ -62,10 +64,11 @@ class Workbench:
         worker: Worker,
         make_session: Callable[[], VideoSession],
         tracked: Callable[[], None],
+        check_bytes: Callable[[int], None],
     ) -> None:
         self.live = live
         self._worker = worker
-        self.effects = EffectShelf(live)
+        self.effects = EffectShelf(live, check_bytes)
         self._model = ModelSide(make_session, live.read)
         self._tracking = Tracking(live, worker, self._model, tracked)
         self._ahead = LookAhead(worker, live.media.frames, lambda frame: self._model.ready(live.state).features(frame))

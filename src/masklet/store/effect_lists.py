@@ -14,17 +14,34 @@ _LONG = 1024
 """Characters from which on a text is kept aside, by its hash."""
 
 
-def add(connection: Connection, media_id: str, revision: int, records: Sequence[Mapping[str, Any]]) -> int:
-    """Adds effects to a revision; returns their row."""
+def add(
+    connection: Connection,
+    media_id: str,
+    revision: int,
+    records: Sequence[Mapping[str, Any]],
+    added_by: int | None,
+) -> int:
+    """Adds effects to a revision; returns their row. Their pictures that the media does not have yet count for the user
+    `added_by`."""
     long: dict[str, str] = {}
     kept = [{name: _put_aside(value, long) for name, value in record.items()} for record in records]
-    ours = select(texts.c.hash).where(texts.c.media_id == media_id, texts.c.hash.in_(long))
-    known = set(connection.execute(ours).scalars())
-    rows = [{"media_id": media_id, "hash": key, "text": text} for key, text in long.items() if key not in known]
+    rows = [
+        {"media_id": media_id, "hash": key, "text": text, "added_by": added_by, "size": _size(text)}
+        for key, text in _unknown(connection, media_id, long).items()
+    ]
     if rows:
         connection.execute(insert(texts), rows)
     values = {"media_id": media_id, "revision_id": revision, "effects": kept}
     return connection.execute(insert(effects).values(values).returning(effects.c.id)).scalar_one()
+
+
+def added_size(connection: Connection, media_id: str, records: Sequence[Mapping[str, Any]]) -> int:
+    """The bytes of the pictures that `add` would add to those of a media."""
+    long: dict[str, str] = {}
+    for record in records:
+        for value in record.values():
+            _put_aside(value, long)
+    return sum(map(_size, _unknown(connection, media_id, long).values()))
 
 
 def read(connection: Connection, row: int) -> list[dict[str, Any]]:
@@ -37,6 +54,19 @@ def read(connection: Connection, row: int) -> list[dict[str, Any]]:
         {name: long[value["hash"]] if isinstance(value, dict) else value for name, value in record.items()}
         for record in found.effects
     ]
+
+
+def _unknown(connection: Connection, media_id: str, long: Mapping[str, str]) -> dict[str, str]:
+    """The texts that the media does not have yet, by their hashes."""
+    if not long:
+        return {}
+    ours = select(texts.c.hash).where(texts.c.media_id == media_id, texts.c.hash.in_(long))
+    known = set(connection.execute(ours).scalars())
+    return {key: text for key, text in long.items() if key not in known}
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
 
 
 def _put_aside(value: Any, long: dict[str, str]) -> Any:

@@ -28,7 +28,7 @@ from masklet.store.records import (
     Revision,
     State,
 )
-from masklet.store.tables import heads, masks, media, members, moves, objects, prompts, revisions
+from masklet.store.tables import heads, masks, media, members, moves, objects, prompts, revisions, texts
 
 _AT_ONCE = 500
 
@@ -120,13 +120,15 @@ class Store:
             return [Media(**row._mapping) for row in rows]
 
     def uploaded_by(self, user: int) -> tuple[int, int]:
-        """How many uploads of a user are there, and how many bytes they have."""
+        """How many uploads of a user are there, and how many bytes they have together with the pictures among effects
+        that the user brought."""
+        found = select(func.count(), func.coalesce(func.sum(media.c.size), 0)).where(
+            media.c.added_by == user, media.c.uploaded
+        )
+        pictures = select(func.coalesce(func.sum(texts.c.size), 0)).where(texts.c.added_by == user)
         with reading(self._engine) as connection:
-            found = select(func.count(), func.coalesce(func.sum(media.c.size), 0)).where(
-                media.c.added_by == user, media.c.uploaded
-            )
             count, size = connection.execute(found).one()
-            return count, int(size)
+            return count, int(size) + int(connection.execute(pictures).scalar_one())
 
     def find_media(self, media_id: str) -> Media | None:
         with reading(self._engine) as connection:
@@ -186,8 +188,10 @@ class Store:
         author: str,
         payload: Mapping[str, Any],
         change: Change,
+        added_by: int | None = None,
     ) -> Applied:
-        """Makes an edit on the revision `head`, at which the caller believes the media to stand.
+        """Makes an edit on the revision `head`, at which the caller believes the media to stand. Pictures among effects
+        that the media does not have yet count for the user `added_by`.
 
         Raises
         ------
@@ -215,7 +219,7 @@ class Store:
             entries = _insert_masks(connection, media_id, number, change.masks)
             effects = None
             if change.effects is not None:
-                effects = EffectsEntry(effect_lists.add(connection, media_id, number, change.effects))
+                effects = EffectsEntry(effect_lists.add(connection, media_id, number, change.effects, added_by))
             return Applied(
                 revision=history.revision(connection, number),
                 head=number,
@@ -233,11 +237,20 @@ class Store:
             self._check(connection, media_id, revision)
             return _insert_masks(connection, media_id, revision, records)
 
-    def add_effects(self, media_id: str, revision: int, effects: Sequence[Mapping[str, Any]]) -> EffectsEntry:
-        """Adds to an edit of effects that goes on (a slider that is dragged): the later ones hold."""
+    def add_effects(
+        self, media_id: str, revision: int, effects: Sequence[Mapping[str, Any]], added_by: int | None = None
+    ) -> EffectsEntry:
+        """Adds to an edit of effects that goes on (a slider that is dragged): the later ones hold. `added_by` as in
+        `append`."""
         with writing(self._engine) as connection:
             self._check(connection, media_id, revision)
-            return EffectsEntry(effect_lists.add(connection, media_id, revision, effects))
+            return EffectsEntry(effect_lists.add(connection, media_id, revision, effects, added_by))
+
+    def added_size(self, media_id: str, effects: Sequence[Mapping[str, Any]]) -> int:
+        """How many bytes of pictures effects would add to what is kept of a media. A picture is kept once, and as long
+        as the media is: every edit can be shown again."""
+        with reading(self._engine) as connection:
+            return effect_lists.added_size(connection, media_id, effects)
 
     def effects(self, entry: EffectsEntry) -> list[dict[str, Any]]:
         """Effects in their order, as JSON objects."""

@@ -192,6 +192,8 @@ texts = Table(
     Column("media_id", ForeignKey("media.id", ondelete="CASCADE"), primary_key=True),
     Column("hash", String(64), primary_key=True),
     Column("text", Text, nullable=False),
+    Column("added_by", ForeignKey("users.id", ondelete="SET NULL"), index=True),
+    Column("size", BigInteger, nullable=False),
 )
 
 moves = Table(
