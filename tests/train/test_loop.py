@@ -208,11 +208,11 @@ def test_precision_checkpointing_and_low_rank_updates_train(
 
 
 def learning(objective: str, tiny: ModelConfig, hiera: ModelConfig, folder: Path) -> Recipe:
-    """Three steps of each objective; mae on a Hiera trunk with drop path."""
+    """Three steps of each objective; mae on a Hiera trunk with drop path, the others with dropout."""
     if objective == "mae":
         rates = Optimiser(rate=1e-3, trunk_rate=1e-3, layer_decay=1.0, clip_norm=1.0)
         return replace(recipe(hiera, stage(3)), objective=Mae(width=32, depth=1), optimiser=rates, drop_path=0.3)
-    plan = recipe(tiny, stage(3))
+    plan = replace(recipe(tiny, stage(3)), dropout=0.3)
     if objective == "distill":
         torch.manual_seed(5)
         save(build(replace(tiny, name="teacher", image_size=96)), folder / "teacher.safetensors")

@@ -126,8 +126,8 @@ def clicked(weights: Path, clips: FourClips = CLIPS) -> float:
 def scaled(recipe: Recipe, rate: float, **changes: int) -> Recipe:
     """A recipe's last stage with a few small samples a step, and rates for a small model.
 
-    What is frozen because it was trained before is not: here it was not. float32: CPUs are slow at depthwise
-    convolutions in bfloat16.
+    What is frozen because it was trained before is not: here it was not. Nothing is dropped: overfitting is the aim.
+    float32: CPUs are slow at depthwise convolutions in bfloat16.
     """
     stage = replace(recipe.stages[-1], size=SIDE, objects=1, **changes)
     rates = replace(recipe.optimiser, rate=rate, trunk_rate=rate, clip_norm=1.0)
@@ -140,6 +140,7 @@ def scaled(recipe: Recipe, rate: float, **changes: int) -> Recipe:
         optimiser=rates,
         ema=0.98,
         drop_path=0.0,
+        dropout=0.0,
         precision="float32",
         save_every=10_000,
     )

@@ -72,6 +72,14 @@ def test_drop_path_follows_the_trunk_in_image_pretraining(size: str, rate: float
     assert image(model="nano").drop_path == video(model=f"sam2.1-hiera-{size}").drop_path == 0
 
 
+def test_published_models_have_the_dropout_that_they_are_configured_with(hiera: ModelConfig, tmp_path: Path) -> None:
+    assert video().dropout == long(model="sam2-hiera-large").dropout == 0.1
+    assert video(model="nano").dropout == finetune(model="nano").dropout == 0
+    published = replace(hiera, encoder=CONFIGS["sam2.1-hiera-tiny"].encoder, image_size=64)
+    save(build(published), tmp_path / "own.safetensors")
+    assert finetune(model=str(tmp_path / "own.safetensors")).dropout == 0.1
+
+
 def trained(recipe: Recipe) -> set[str]:
     """Names of the parameters that a recipe trains, in a small model where that is as good."""
     model = build_model(recipe, 64)

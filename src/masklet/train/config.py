@@ -259,6 +259,7 @@ class Recipe:
     ema: the averaged weights keep so much of themselves a step.
     precision: of the forward pass; weights and optimiser stay float32.
     drop_path: rate at which residual branches of a Hiera trunk's last block are left out, less in earlier ones.
+    dropout: rate at which what memory attention's layers give is set to zero, number by number.
     checkpointing: trunk activations are computed again in the backward pass instead of kept.
     accumulate: a step's samples are worked through in so many parts.
     validation: None: the run is not judged while it goes on.
@@ -274,6 +275,7 @@ class Recipe:
     ema: float = 0.999
     precision: Literal["float32", "bfloat16"] = "float32"
     drop_path: float = 0.0
+    dropout: float = 0.0
     checkpointing: bool = False
     accumulate: int = 1
     validation: Validation | None = None
@@ -285,8 +287,9 @@ class Recipe:
             raise ValueError("a recipe needs at least one stage, each of at least one step")
         if self.accumulate < 1:
             raise ValueError(f"accumulate must be at least 1, got {self.accumulate}")
-        if not 0 <= self.drop_path < 1:
-            raise ValueError(f"drop_path must be a rate of at least 0 and below 1, got {self.drop_path:g}")
+        for name, rate in (("drop_path", self.drop_path), ("dropout", self.dropout)):
+            if not 0 <= rate < 1:
+                raise ValueError(f"{name} must be a rate of at least 0 and below 1, got {rate:g}")
 
     @property
     def steps(self) -> int:

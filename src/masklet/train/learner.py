@@ -17,8 +17,9 @@ from masklet.train.batches import Batch
 from masklet.train.config import Recipe, Stage
 from masklet.train.distributed import World
 from masklet.train.drop_path import DropPath
+from masklet.train.dropout import Dropout
 from masklet.train.lora import add_lora, merged
-from masklet.train.objective import PATHS, Draw
+from masklet.train.objective import DROPOUT, PATHS, Draw
 from masklet.train.objectives import build_objective
 from masklet.train.optimiser import build_optimiser, freeze
 
@@ -57,6 +58,7 @@ class Learner:
         self._objective = objective.to(world.device).train()
         self._model = model
         self._drop_path = DropPath(model.encoder.trunk, recipe.drop_path) if recipe.drop_path else None
+        self._dropout = Dropout(model.memory_attention, recipe.dropout) if recipe.dropout else None
         blocks = trunk_blocks(model)
         if recipe.checkpointing:
             for block in blocks:
@@ -100,6 +102,8 @@ class Learner:
         draw, device = Draw(self._recipe.seed, self.step), self._world.device
         if self._drop_path is not None:
             self._drop_path.draw(draw.pictures(batch, PATHS), device)
+        if self._dropout is not None:
+            self._dropout.draw(draw.objects(batch, DROPOUT), device)
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             loss = self._module(batch.to(device), draw)
         # Gradients are averaged over the processes, the loss over all units of the step.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from masklet.model.sam2 import Sam2
 from masklet.train.batches import Batch
 
-SCHEDULE, PROMPTS, PICTURES, PATHS = 1, 2, 3, 4
+SCHEDULE, PROMPTS, PICTURES, PATHS, DROPOUT = 1, 2, 3, 4, 5
 """Streams of random numbers beside that of the samples (0)."""
 
 
@@ -27,9 +27,9 @@ class Draw:
         """For what all objects of the step have in common: the same in every process."""
         return np.random.default_rng([self.seed, SCHEDULE, self.step])
 
-    def prompts(self, batch: Batch) -> list[np.random.Generator]:
+    def objects(self, batch: Batch, stream: int = PROMPTS) -> list[np.random.Generator]:
         """One generator an object, the same whatever objects share its batch."""
-        return [np.random.default_rng([self.seed, PROMPTS, self.step, *seat]) for seat in batch.seats]
+        return [np.random.default_rng([self.seed, stream, self.step, *seat]) for seat in batch.seats]
 
     def pictures(self, batch: Batch, stream: int = PICTURES) -> list[np.random.Generator]:
         """One generator a picture (clip by clip, frame by frame), the same whatever pictures share its batch."""

@@ -56,7 +56,7 @@ class SegmentModule(ObjectiveModule):
 
     def prompt(self, tracker: Tracker, batch: Batch, draw: Draw, schedule: np.random.Generator) -> User:
         """Prompt and track all of `batch` through `tracker`, all answers judged."""
-        user = User(tracker, batch, self._weights, self._prompting, schedule, draw.prompts(batch))
+        user = User(tracker, batch, self._weights, self._prompting, schedule, draw.objects(batch))
         if batch.length == 1:
             user.still()
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from masklet.train.config import Cosine, Lora, Optimiser, Prompting, Recipe, Segment, Stage
-from masklet.train.recipes.parts import STEADY_LOSS, found, frozen
+from masklet.train.recipes.parts import STEADY_LOSS, found, frozen, published_dropout
 
 PROMPTING = Prompting(
     mask_share=0.4,
@@ -33,10 +33,11 @@ def finetune(
 ) -> Recipe:
     """Fine-tune a trained model on a folder of one's own, in minutes.
 
-    Source: the released fine-tuning of SAM 2 (AdamW, a cosine to a tenth, layer decay 0.9).
+    Source: the released fine-tuning of SAM 2 (AdamW, a cosine to a tenth, layer decay 0.9; of its models, dropout 0.1
+    in memory attention, but for that on the weights of attention, see `masklet.train.dropout`).
 
     What differs: steps of a few pictures, on two cores or one GPU; rates for these few steps (released: 5e-6 and 3e-6
-    for many thousands); cross-entropy instead of focal loss; fewer corrections; no dropout; float32.
+    for many thousands); cross-entropy instead of focal loss; fewer corrections; no drop path; float32.
 
     Parameters
     ----------
@@ -74,5 +75,6 @@ def finetune(
         ),
         schedule=Cosine(warm_up=steps // 20, floor=0.1),
         ema=0.99,
+        dropout=published_dropout(config),
         save_every=50,
     )

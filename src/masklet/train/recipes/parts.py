@@ -83,3 +83,8 @@ def published_rates(config: ModelConfig, *, rate: float, trunk_rate: float) -> O
 def published_drop_path(config: ModelConfig) -> float:
     """The rate of SAM 2's image pre-training, by the size of the trunk; 0 for trunks that were not published."""
     return _DROP_PATH.get(config.encoder, 0.0)
+
+
+def published_dropout(config: ModelConfig) -> float:
+    """The rate in memory attention that SAM 2 is configured with; 0 for models that were not published."""
+    return 0.1 if config.encoder in HIERA.values() else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from masklet.train.config import Cosine, Prompting, Recipe, Segment, Stage
-from masklet.train.recipes.parts import named, published_rates
+from masklet.train.recipes.parts import named, published_dropout, published_rates
 
 PROMPTING = Prompting(
     mask_share=0.5,
@@ -37,9 +37,12 @@ def video(
     trunk 6e-5, half a cosine after 15,000 steps of warm-up, layer decay by the size of the trunk, 3 objects a clip,
     7 corrections; images are 15.2 % of the mix and have up to 64 objects, as in `image`. `start`: a model from `image`.
 
-    What differs: the cosine ends at a tenth, as that of the released fine-tuning does; no drop path, and no dropout in
-    memory attention, of both of which that fine-tuning (of base-plus) has 0.1. The first is `--set drop_path=0.1`.
-    Augmentation (reversed time, affine, colour, mosaics) belongs to the sources of samples.
+    Memory attention has the dropout that the published models are configured with, 0.1, but for that on the weights of
+    attention (see `masklet.train.dropout`); `nano` has none.
+
+    What differs: the cosine ends at a tenth, as that of the released fine-tuning does; no drop path, of which that
+    fine-tuning (of base-plus) has 0.1 (`--set drop_path=0.1`). Augmentation (reversed time, affine, colour, mosaics)
+    belongs to the sources of samples.
     """
     config = named(model, size)
     stage = Stage(
@@ -62,5 +65,6 @@ def video(
         objective=Segment(),
         optimiser=published_rates(config, rate=3e-4, trunk_rate=6e-5),
         schedule=Cosine(warm_up=steps // 20, floor=0.1),
+        dropout=published_dropout(config),
         precision="bfloat16",
     )
