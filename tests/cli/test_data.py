@@ -181,7 +181,32 @@ def test_packed_data_draws_the_same_samples(cli: Cli, films: Path, tmp_path: Pat
     assert "holds archives already" in err
 
 
-def test_a_project_is_packed_as_one(cli: Cli, films: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Three pictures without masks."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for number in range(3):
+        Image.fromarray(np.full((40, 50, 3), (20, 60 * number, 200), np.uint8)).save(folder / f"{number}.jpg")
+    return folder
+
+
+def test_pictures_without_masks_are_packed(cli: Cli, photographs: Path, tmp_path: Path) -> None:
+    code, out, _ = cli("data", "pack", photographs, "-o", tmp_path / "shards", "--samples", 2)
+    assert code == 0
+    assert "2 archives" in out
+    sheets: list[np.ndarray] = []
+    for data in (photographs, tmp_path / "shards"):
+        words = ("--count", 6, "--size", 64, "-o", tmp_path / "sheet.png")
+        code, out, _ = cli("data", "show", data, *words)
+        assert code == 0
+        assert out.split()[4:7] == [data.name, "3", "-"]
+        sheets.append(read_image(tmp_path / "sheet.png"))
+    below = slice(40, 250)  # the titles name where the sample came from
+    assert np.array_equal(sheets[0][below], sheets[1][below])
+
+
+def test_a_project_is_packed_as_one(cli: Cli, films: Path, photographs: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
     (project / "stills" / "things" / "images").mkdir(parents=True)
     (project / "stills" / "things" / "masks").mkdir()
@@ -189,9 +214,11 @@ def test_a_project_is_packed_as_one(cli: Cli, films: Path, tmp_path: Path) -> No
         pixels = np.zeros((40, 40), np.uint8)
         pixels[10:30, 10:30] = 1
         Image.fromarray(pixels).save(project / "stills" / "things" / part / "a.png")
+    photographs.rename(project / "stills" / "web")
     films.rename(project / "clips")
     listed = cli("data", "show", project)[1]
     assert cli("data", "pack", project, "-o", tmp_path / "packed", "--short-side", 32)[0] == 0
     assert cli("data", "show", tmp_path / "packed")[1] == listed
     assert (tmp_path / "packed" / "stills" / "things" / "shard-00000.tar").is_file()
+    assert (tmp_path / "packed" / "stills" / "web" / "shard-00000.tar").is_file()
     assert (tmp_path / "packed" / "clips" / "shard-00000.tar").is_file()

@@ -390,3 +390,17 @@ def test_pictures_without_masks_are_for_mae(cli: Cli, data: Path, tmp_path: Path
     assert code == 2
     assert f"{photographs}: pictures without masks, which only the recipe mae learns from; image needs" in err
     assert not (tmp_path / "other").exists()
+
+
+def test_archives_without_masks_are_for_mae(cli: Cli, data: Path, tmp_path: Path) -> None:
+    """Their pictures teach what they teach from their folder."""
+    photographs, shards = data / "train" / "stills" / "squares" / "images", tmp_path / "shards"
+    assert cli("data", "pack", photographs, "-o", shards)[0] == 0
+    changes = [f"--set={change}" for change in ("model=nano", "size=64", "steps=1", "pictures=2", "precision=float32")]
+    for name, source in (("folder", photographs), ("archives", shards)):
+        code, _, err = cli("train", "mae", source, tmp_path / name, "--device", "cpu", *changes)
+        assert code == 0, err
+    assert losses(tmp_path / "archives") == losses(tmp_path / "folder")
+    code, _, err = cli("train", "image", shards, tmp_path / "other", "--device", "cpu", "--set", "model=nano")
+    assert code == 2
+    assert f"{shards}: pictures without masks, which only the recipe mae learns from; image needs" in err

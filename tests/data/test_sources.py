@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from masklet.data.augment import CROPPED, PLAIN, PUBLISHED, STRONG
-from masklet.data.packing import pack
+from masklet.data.packing import Packing, pack
 from masklet.data.sources import open_collections, open_sources, recognise
 from masklet.masks.rle import Rle
 from masklet.media import VideoWriter
@@ -247,7 +247,9 @@ def test_pictures_without_masks_in_any_folders(writer: Any, tmp_path: Path) -> N
     (tmp_path / "notes.txt").touch()
     assert recognise(tmp_path) == "pictures"
     [collection] = open_collections(tmp_path)
-    assert [path.name for path in collection.unlabelled] == ["9.png", "10.png", "a.jpg", "b.jpg"]
+    assert [picture.name for picture in collection.unlabelled] == [
+        f"{tmp_path.name}/{stem}" for stem in ("9", "10", "a", "b")
+    ]
     assert not collection.pictures
     assert not collection.clips
     sources = pickle.loads(pickle.dumps(open_sources(tmp_path, augmentation=CROPPED)))
@@ -259,6 +261,39 @@ def test_pictures_without_masks_in_any_folders(writer: Any, tmp_path: Path) -> N
     assert np.array_equal(again.frames, drawn[7].frames)
     with pytest.raises(ValueError, match="no clips are made from pictures without masks, got length 3"):
         sources.real.sample(np.random.default_rng(0), 3, 32, 1)
+
+
+def test_archives_of_pictures_without_masks_are_trained_from_as_their_folder_is(writer: Any, tmp_path: Path) -> None:
+    writer.frames(tmp_path / "photographs", ["a", "b"])
+    writer.frames(tmp_path / "photographs" / "small", ["c"], size=(40, 20))
+    [collection] = open_collections(tmp_path / "photographs")
+    shards = pack([], tmp_path / "shards", Packing(samples=2), unlabelled=collection.unlabelled)
+    for path, count in ((tmp_path / "shards", 3), (shards[1], 1)):
+        [packed] = open_collections(path)
+        assert (len(packed.unlabelled), len(packed.pictures), len(packed.clips)) == (count, 0, 0)
+    plain, archived = (
+        pickle.loads(pickle.dumps(open_sources(tmp_path / name, augmentation=CROPPED)))
+        for name in ("photographs", "shards")
+    )
+    for seed in range(12):
+        one, other = (s.stills.sample(np.random.default_rng(seed), 1, 32, 3) for s in (plain, archived))
+        assert np.array_equal(one.frames, other.frames)
+        assert other.masks.shape == (0, 1, 32, 32)
+    assert other.source.startswith("shard-0000")
+    with pytest.raises(ValueError, match="shards: no clips are made from pictures without masks, got length 2"):
+        archived.real.sample(np.random.default_rng(0), 2, 32, 1)
+
+
+def test_a_set_of_archives_may_have_pictures_with_and_without_masks(writer: Any, tmp_path: Path) -> None:
+    pairs(writer, tmp_path / "pairs")
+    writer.frames(tmp_path / "photographs", ["a", "b", "c"])
+    masked, bare = (open_collections(tmp_path / name)[0] for name in ("pairs", "photographs"))
+    pack(masked.pictures, tmp_path / "shards", unlabelled=bare.unlabelled)
+    [both] = open_collections(tmp_path / "shards")
+    assert (len(both.pictures), len(both.unlabelled)) == (2, 3)
+    sources = open_sources(tmp_path / "shards", augmentation=PLAIN)
+    found = [len(sources.stills.sample(np.random.default_rng(seed), 1, 32, 1).masks) for seed in range(40)]
+    assert set(found) == {0, 1}
 
 
 def test_pictures_are_only_without_masks_where_nothing_else_is_found(writer: Any, tmp_path: Path) -> None:

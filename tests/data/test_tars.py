@@ -7,13 +7,15 @@ import json
 import os
 import pickle
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from masklet.data.footage import MaskedClip
+from masklet.data.footage import Footage, MaskedClip
 from masklet.data.packing import Packing, pack
 from masklet.data.sources import open_collections
 from masklet.data.tars import INDEX, open_shards
@@ -107,6 +109,66 @@ def test_other_pictures_are_compressed(tmp_path: Path, writer: Any) -> None:
     assert abs(packed.frames([1])[0].astype(int) - clip.frames([1])[0]).max() <= 2
 
 
+@pytest.fixture
+def photographs(tmp_path: Path, writer: Any) -> Sequence[Footage]:
+    """Two JPEG files and a PNG, without masks."""
+    writer.frames(tmp_path / "photographs", ["a", "b"])
+    writer.frames(tmp_path / "photographs", ["c"], suffix=".png", size=(40, 20))
+    [collection] = open_collections(tmp_path / "photographs")
+    return collection.unlabelled
+
+
+def test_pictures_without_masks_come_back(
+    photographs: Sequence[Footage], clips: list[MaskedClip], tmp_path: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+    shards = pack(
+        clips[1:],
+        tmp_path / "shards",
+        Packing(samples=2),
+        lambda done, total: told.append((done, total)),
+        unlabelled=photographs,
+    )
+    assert len(shards) == 4  # two of pictures with masks, two of those without
+    assert told == [(done, 6) for done in range(1, 7)]
+    with tarfile.open(shards[2]) as archive:
+        assert archive.getnames() == ["00000003-photographs-a.jpg", "00000004-photographs-b.jpg"]
+    packed = open_shards(tmp_path / "shards")
+    assert [clip.annotated for clip in packed] == [True, True, True, False, False, False]
+    for before, after in zip(photographs, packed[3:], strict=True):
+        one, other = before.frames([0])[0], after.frames([0])[0]
+        assert one.shape == other.shape
+        assert abs(one.astype(int) - other).max() <= (0 if before.jpeg(0) else 2)
+        assert after.jpeg(0) == before.jpeg(0) or before.jpeg(0) is None  # byte for byte
+        assert not after.masks(0)
+    pack([], tmp_path / "small", Packing(short_side=16), unlabelled=photographs)
+    assert [clip.frames([0])[0].shape for clip in open_shards(tmp_path / "small")] == [(16, 21, 3)] * 2 + [(32, 16, 3)]
+
+
+def test_what_is_only_called_jpeg_is_compressed(tmp_path: Path) -> None:
+    """A PNG, and a picture with a video behind it: archives hold what can be read from them."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    picture = Image.fromarray(np.full((24, 32, 3), (20, 120, 200), np.uint8))
+    picture.save(folder / "a.jpg", format="png")
+    picture.save(folder / "b.jpg")
+    with (folder / "b.jpg").open("ab") as file:
+        file.write(bytes(10_000))
+    [collection] = open_collections(folder)
+    assert [one.jpeg(0) for one in collection.unlabelled] == [None, None]
+    pack([], tmp_path / "shards", unlabelled=collection.unlabelled)
+    for clip in open_shards(tmp_path / "shards"):
+        assert abs(clip.frames([0])[0].astype(int) - np.asarray(picture)).max() <= 3
+
+
+def test_plain_archives_of_pictures_are_read_as_they_are(photographs: Sequence[Footage], tmp_path: Path) -> None:
+    data = photographs[1].jpeg(0)
+    assert data is not None
+    [clip] = open_shards(archive(tmp_path / "n01440764.tar", {"n01440764_10026.JPEG": data}))
+    assert clip.name == "n01440764/n01440764_10026"
+    assert np.array_equal(clip.frames([0])[0], photographs[1].frames([0])[0])
+
+
 def test_the_index_is_used_and_made_again_when_it_is_old(clips: list[MaskedClip], tmp_path: Path) -> None:
     pack(clips, tmp_path, Packing(samples=2))
     index = tmp_path / INDEX
@@ -162,7 +224,9 @@ def test_sa1b_archives_are_read_as_they_are(clips: list[MaskedClip], tmp_path: P
     ("files", "message"),
     [
         ({}, "no samples in the archive"),
-        ({"a.jpg": b""}, r"sample a: expected a\.jpg, .* and a\.json, got the endings jpg"),
+        ({"a.00000.jpg": b""}, r"sample a: expected a\.jpg, .* and a\.json .*, got the endings 00000\.jpg"),
+        ({"a.jpg": b"", "a.jpeg": b""}, "got the endings jpg, jpeg"),
+        ({"a.jpg": b"", "a.json": b"{}", "b.jpg": b""}, r"sample b: expected b\.json, as other samples"),
         ({"a.json": b"{}", "a.txt": b""}, "got the endings json, txt"),
         ({"a.json": b"{}", "a.jpg": b"", "a.cls": b"1"}, "got the endings json, jpg, cls"),
     ],

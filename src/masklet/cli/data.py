@@ -147,13 +147,15 @@ def pack(
     """Write training data as tar archives that are read fast, also over a network, and in any order.
 
     They are standard archives: the `webdataset` package reads them too. Pictures lie beside their masks as in SA-1B,
-    clips as numbered frames beside their masks as in SA-V; frames without masks, and objects too small or too large to
-    train on, are left out. Several data sets become `stills/SET/` and `clips/` again.
+    clips as numbered frames beside their masks as in SA-V; frames of clips without masks, and objects too small or too
+    large to train on, are left out. Pictures without masks, for `masklet train mae`, have archives of their own.
+    Several data sets become `stills/SET/` and `clips/` again.
 
     Examples of use:
 
         masklet data pack my-clips -o shards
         masklet data pack SA-V -o shards --short-side 512 --samples 200
+        masklet data pack photographs -o shards --short-side 256
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -168,9 +170,9 @@ def pack(
     for collection in collections:
         folder = output
         if len(collections) > 1:
-            folder = output / ("stills" if collection.pictures else "clips")
             # As a folder of a project has it: clips are one data set, pictures are several.
-            folder = folder / collection.name if collection.pictures else folder
+            pictured = collection.pictures or collection.unlabelled
+            folder = output / "stills" / collection.name if pictured else output / "clips"
         with Progress(console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(collection.name)
             shards = pack(
@@ -178,6 +180,7 @@ def pack(
                 folder,
                 packing,
                 lambda done, total, p=progress, t=task: p.update(t, completed=done, total=total),
+                unlabelled=collection.unlabelled,
             )
         megabytes = sum(shard.stat().st_size for shard in shards) / 1e6
         plural = "s" if len(shards) > 1 else ""
@@ -195,6 +198,6 @@ def _list(console: object, collections: list[Collection]) -> None:
     for name in ("pictures", "clips"):
         table.add_column(name, justify="right")
     for collection in collections:
-        parts = (collection.pictures or collection.unlabelled, collection.clips)
-        table.add_row(collection.name, *(str(len(part)) if part else "-" for part in parts))
+        counts = (len(collection.pictures) + len(collection.unlabelled), len(collection.clips))
+        table.add_row(collection.name, *(str(count) if count else "-" for count in counts))
     console.print(table)

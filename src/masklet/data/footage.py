@@ -25,8 +25,8 @@ Frame = NDArray[np.uint8]
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 
 
-class MaskedClip(Protocol):
-    """The annotated frames of a video, or one picture. Frames without masks teach nothing and are left out.
+class Footage(Protocol):
+    """Frames of a video in their order, or one picture.
 
     Implementations hold paths and not pixels, so that worker processes get them cheaply.
     """
@@ -37,19 +37,23 @@ class MaskedClip(Protocol):
         ...
 
     def __len__(self) -> int:
-        """How many frames are annotated."""
+        """How many frames there are."""
         ...
 
     def frames(self, places: Sequence[int]) -> list[Frame]:
-        """The annotated frames 0..len-1 of these places, in their order, each [H, W, 3] uint8 RGB."""
-        ...
-
-    def masks(self, place: int) -> Mapping[int, Mask]:
-        """Object id -> [H, W] bool, decoded when asked for; an object that is missing or empty is not seen."""
+        """The frames 0..len-1 of these places, in their order, each [H, W, 3] uint8 RGB."""
         ...
 
     def jpeg(self, place: int) -> bytes | None:
         """The frame as it is stored, None where that is not a JPEG file."""
+        ...
+
+
+class MaskedClip(Footage, Protocol):
+    """The annotated frames of a video, or one picture. Frames without masks teach nothing and are left out."""
+
+    def masks(self, place: int) -> Mapping[int, Mask]:
+        """Object id -> [H, W] bool, decoded when asked for; an object that is missing or empty is not seen."""
         ...
 
 
@@ -154,12 +158,16 @@ def read_frame(path: Path) -> Frame:
     """A picture file, [H, W, 3] uint8 RGB, upright. Raises MediaError that names it where it cannot be read."""
     data = read_jpeg(path)
     # OpenCV decodes JPEG in half the time, but makes up what is missing of a file that was cut off: Pillow refuses it.
-    return read_image(path) if data is None or not _ends(data) else decode_jpeg(data, str(path))
+    return read_image(path) if data is None else decode_jpeg(data, str(path))
 
 
 def read_jpeg(path: Path) -> bytes | None:
-    """The contents of a JPEG file; None for other formats and for no file, which are for `read_image` to judge."""
-    return path.read_bytes() if path.suffix.lower() in JPEG_SUFFIXES and path.is_file() else None
+    """The contents of a JPEG file that `decode_jpeg` takes; None for all others, which are for `read_image` to judge.
+
+    Some are called .jpg and are PNG, or have a video behind the picture.
+    """
+    data = path.read_bytes() if path.suffix.lower() in JPEG_SUFFIXES and path.is_file() else b""
+    return data if data.startswith(b"\xff\xd8") and _ends(data) else None
 
 
 def decode_jpeg(data: bytes, what: str) -> Frame:

@@ -8,13 +8,14 @@ import re
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from masklet.data.footage import Frame, MaskedClip, check_fit
+from masklet.data.footage import Footage, Frame, MaskedClip, check_fit
 from masklet.data.sequences import Mask
 from masklet.data.tars import INDEX, scan, write_index
 from masklet.masks.rle import Rle
@@ -55,6 +56,8 @@ def pack(
     folder: Path,
     packing: Packing | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    unlabelled: Sequence[Footage] = (),
 ) -> list[Path]:
     """Write clips and pictures as `shard-00000.tar` and so on with their index; each archive appears whole or not.
 
@@ -62,6 +65,7 @@ def pack(
     ----------
     folder: made if missing; must not hold archives yet.
     progress: called with the samples written and those to write.
+    unlabelled: pictures without masks, which get archives of their own, behind the others.
 
     Returns
     -------
@@ -73,29 +77,40 @@ def pack(
     MediaError: something cannot be written.
     """
     packing = packing or Packing()
-    if not clips:
+    total = len(clips) + len(unlabelled)
+    if not total:
         raise ValueError("nothing to pack: no clips and no pictures")
     folder.mkdir(parents=True, exist_ok=True)
     present = sorted(folder.glob("*.tar"))
     if present:
         raise ValueError(f"{folder}: holds archives already ({present[0].name}); choose another folder or remove them")
     shards: list[Path] = []
-    for start in range(0, len(clips), packing.samples):
+    starts = (*range(0, len(clips), packing.samples), *range(len(clips), total, packing.samples))
+    for start, end in pairwise((*starts, total)):
         path = folder / f"shard-{len(shards):05d}.tar"
         with atomic_path(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as archive:
-            for number in range(start, min(start + packing.samples, len(clips))):
-                _add(archive, clips[number], number, packing)
+            for number in range(start, end):
+                if number < len(clips):
+                    _add_clip(archive, clips[number], number, packing)
+                else:
+                    picture = unlabelled[number - len(clips)]
+                    name = f"{_key(picture, number)}.jpg"
+                    _add_frame(archive, name, picture.frames([0])[0], picture.jpeg(0), packing)
                 if progress is not None:
-                    progress(number + 1, len(clips))
+                    progress(number + 1, total)
         shards.append(path)
     (folder / INDEX).unlink(missing_ok=True)
     write_index(folder, {path.name: scan(path) for path in shards})
     return shards
 
 
-def _add(archive: tarfile.TarFile, clip: MaskedClip, number: int, packing: Packing) -> None:
-    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", clip.name).strip("-")[-60:]
-    key = f"{number:08d}-{slug}"  # without a dot: it ends the key
+def _key(footage: Footage, number: int) -> str:
+    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", footage.name).strip("-")[-60:]
+    return f"{number:08d}-{slug}"  # without a dot: it ends the key
+
+
+def _add_clip(archive: tarfile.TarFile, clip: MaskedClip, number: int, packing: Packing) -> None:
+    key = _key(clip, number)
     still = len(clip) == 1
     rows: list[dict[int, Rle]] = []
     for place in range(len(clip)):
@@ -108,13 +123,21 @@ def _add(archive: tarfile.TarFile, clip: MaskedClip, number: int, packing: Packi
             if mask.any():
                 row[i] = Rle.encode(_shrunk_mask(mask, packing))
         rows.append(row)
-        stored = clip.jpeg(place)
-        small = _shrunk(frame, packing)
-        data = stored if stored is not None and small is frame else _compressed(small, packing.quality)
-        height, width = small.shape[:2]
-        _write(archive, f"{key}.jpg" if still else f"{key}.{place:05d}.jpg", data)
+        height, width = _add_frame(
+            archive, f"{key}.jpg" if still else f"{key}.{place:05d}.jpg", frame, clip.jpeg(place), packing
+        )
     value = _picture(clip.name, rows[0], height, width) if still else _video(clip.name, rows, height, width)
     _write(archive, f"{key}.json", json.dumps(value, separators=(",", ":")).encode())
+
+
+def _add_frame(
+    archive: tarfile.TarFile, name: str, frame: Frame, stored: bytes | None, packing: Packing
+) -> tuple[int, int]:
+    """Write a frame, as it is `stored` where it need not change; returns its height and width there."""
+    small = _shrunk(frame, packing)
+    data = stored if stored is not None and small is frame else _compressed(small, packing.quality)
+    _write(archive, name, data)
+    return small.shape[0], small.shape[1]
 
 
 def _picture(name: str, row: dict[int, Rle], height: int, width: int) -> dict[str, Any]:

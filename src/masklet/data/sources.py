@@ -10,7 +10,7 @@ import numpy as np
 
 from masklet.data.augment import PUBLISHED, Augmentation, Augmented
 from masklet.data.clips import ClipSource
-from masklet.data.footage import FilmedClip, MaskedClip, StillClip, worthwhile
+from masklet.data.footage import FilmedClip, Footage, MaskedClip, StillClip, worthwhile
 from masklet.data.layouts.coco import find_json
 from masklet.data.layouts.folders import split_folder
 from masklet.data.layouts.opening import LAYOUTS, open_videos
@@ -24,7 +24,7 @@ from masklet.data.samples import Source, Sources
 from masklet.data.savideo import open_sav_videos
 from masklet.data.stills import StillPool, StillSource
 from masklet.data.synthesis import ClipSynthesis
-from masklet.data.tars import open_shards
+from masklet.data.tars import PackedClip, open_shards
 from masklet.data.unlabelled import UnlabelledSource, has_pictures, open_unlabelled
 from masklet.data.vanishing import Vanishing
 from masklet.media.images import IMAGE_SUFFIXES, image_size
@@ -36,7 +36,7 @@ TRAINING_LAYOUTS = (SHARDS, PROJECT, SAV_TRAIN, SA1B, *LAYOUTS, *PICTURE_LAYOUTS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """One data set: its pictures, or its clips, or pictures without masks; the others are none.
+    """One data set: its pictures, or its clips, or pictures without masks; archives may hold all of them.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Collection:
     pictures: Sequence[MaskedClip] = ()
     clips: Sequence[MaskedClip] = ()
     lengths: Sequence[int] | None = None
-    unlabelled: Sequence[Path] = ()
+    unlabelled: Sequence[Footage] = ()
 
     @property
     def weights(self) -> list[float] | None:
@@ -163,9 +163,7 @@ def _collection(path: Path, layout: str, split: str | None) -> Collection:
     """The data set in a folder of a layout that is known."""
     name = path.resolve().name
     if layout == SHARDS:
-        packed = open_shards(path)
-        clips = [clip for clip in packed if not clip.still]
-        return _checked(name, path, [clip for clip in packed if clip.still], clips, list(map(len, clips)))
+        return _packed(name, open_shards(path))
     if layout == SAV_TRAIN:
         return _checked(name, path, clips=open_sav_videos(path))
     if layout == SA1B:
@@ -176,6 +174,18 @@ def _collection(path: Path, layout: str, split: str | None) -> Collection:
         return _checked(name, path, _stills(path, layout, name))
     films = [FilmedClip(video, name) for video in open_videos(path, layout, split=split)]
     return _checked(name, path, clips=films, lengths=list(map(len, films)))
+
+
+def _packed(name: str, samples: Sequence[PackedClip]) -> Collection:
+    """The data set of archives that hold at least one sample."""
+    clips = [clip for clip in samples if not clip.still]
+    return Collection(
+        name=name,
+        pictures=[picture for picture in samples if picture.still and picture.annotated],
+        clips=clips,
+        lengths=list(map(len, clips)),
+        unlabelled=[picture for picture in samples if not picture.annotated],
+    )
 
 
 def recognise(path: Path, split: str | None = None) -> str:

@@ -5,6 +5,7 @@ reads them too:
 
     KEY.jpg KEY.json                       a picture; the JSON as in SA-1B, whose own archives can be read as they are
     KEY.00000.jpg KEY.00001.jpg ... KEY.json   a clip; the JSON as in SA-V, every frame annotated
+    KEY.jpg                                a picture without masks, among others like it alone
 
 `index.json` beside the archives says where in them each file lies. It is made when they are first opened, and again
 when they have changed.
@@ -34,12 +35,12 @@ Extent = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class PackedClip:
-    """One sample of an archive: a clip, or a picture as a clip of one frame."""
+    """One sample of an archive: a clip, or a picture as a clip of one frame, which has no masks without a listing."""
 
     shard: Path
     key: str
     pictures: tuple[Extent, ...]
-    listing: Extent
+    listing: Extent | None
     still: bool
 
     @property
@@ -56,6 +57,8 @@ class PackedClip:
         ]
 
     def masks(self, place: int) -> Mapping[int, Mask]:
+        if self.listing is None:
+            return {}
         what = f"{self.shard}: {self.key}.json"
         if self.still:
             return picture_masks(_read(self.shard, [self.listing])[0], what)
@@ -63,6 +66,11 @@ class PackedClip:
         if len(masklets) != len(self):
             raise ValueError(f"{what}: annotates {len(masklets)} frames, the archive has {len(self)}")
         return masklets.masks(place)
+
+    @property
+    def annotated(self) -> bool:
+        """Whether it has masks."""
+        return self.listing is not None
 
     def jpeg(self, place: int) -> bytes | None:
         return _read(self.shard, [self.pictures[place]])[0]
@@ -74,7 +82,8 @@ def open_shards(path: Path) -> list[PackedClip]:
     Raises
     ------
     FileNotFoundError: no such file, or no archive in the folder.
-    ValueError: no tar archive, one without samples, or a sample that is no picture or clip with its JSON.
+    ValueError: no tar archive, one without samples, or with a sample that is no picture or clip with its JSON; pictures
+        without one among others that have theirs.
     """
     shards = [path] if path.is_file() else sorted(path.glob("*.tar"))
     if not shards:
@@ -85,7 +94,7 @@ def open_shards(path: Path) -> list[PackedClip]:
         # One index for all archives of the folder: what another one says of them is kept.
         indices = {shard: index or scan(shard) for shard, index in indices.items()}
         write_index(shards[0].parent, {**known, **{shard.name: index for shard, index in indices.items() if index}})
-    found = [_clip(shard, key, parts) for shard, index in indices.items() if index for key, parts in index["samples"]]
+    found = [clip for shard, index in indices.items() if index for clip in _clips(shard, index)]
     if not found:
         raise ValueError(f"{path}: no samples in the archive")
     return found
@@ -131,16 +140,27 @@ def _current(index: dict[str, Any] | None, shard: Path) -> dict[str, Any] | None
     return index if index is not None and index["bytes"] == shard.stat().st_size else None
 
 
+def _clips(shard: Path, index: Mapping[str, Any]) -> list[PackedClip]:
+    found = [_clip(shard, key, parts) for key, parts in index["samples"]]
+    bare = next((clip for clip in found if not clip.annotated), None)
+    if bare is not None and any(clip.annotated for clip in found):
+        raise ValueError(
+            f"{shard}: sample {bare.key}: expected {bare.key}.json, as other samples of the archive have theirs "
+            "(pictures without masks need archives of their own)"
+        )
+    return found
+
+
 def _clip(shard: Path, key: str, parts: Mapping[str, Sequence[int]]) -> PackedClip:
     extents = {ending: (int(extent[0]), int(extent[1])) for ending, extent in parts.items()}
     listing = extents.pop("json", None)
     pictures = sorted(ending for ending in extents if ending.rpartition(".")[2] in {"jpg", "jpeg"})
-    if listing is None or not pictures or len(pictures) < len(extents):
-        raise ValueError(
-            f"{shard}: sample {key}: expected {key}.jpg, or {key}.00000.jpg and so on, and {key}.json, got the endings "
-            f"{', '.join(parts)}"
-        )
     still = pictures in (["jpg"], ["jpeg"])
+    if not pictures or len(pictures) < len(extents) or (listing is None and not still):
+        raise ValueError(
+            f"{shard}: sample {key}: expected {key}.jpg, or {key}.00000.jpg and so on, and {key}.json (or {key}.jpg "
+            f"alone, a picture without masks), got the endings {', '.join(parts)}"
+        )
     return PackedClip(shard, key, tuple(extents[ending] for ending in pictures), listing, still)
 
 
