@@ -51,3 +51,30 @@ def test_objects_of_one_batch_do_not_touch(tiny: ModelConfig, sources: Sources) 
     with torch.inference_mode():
         together, alone = run(samples), run(samples[1:])
     assert torch.allclose(together[1:], alone, atol=1e-4)
+
+
+def test_a_frame_is_conditioned_once_for_all_its_clicks(tiny: ModelConfig, sources: Sources) -> None:
+    torch.manual_seed(2)
+    model = build(tiny).eval()
+    batch = collate([sources.real.sample(np.random.default_rng(6), 4, 64, 1)])
+    looks = []
+    model.memory_attention.register_forward_hook(lambda *_: looks.append(1))
+    with torch.inference_mode():
+        features = model.encode_image(batch.images)
+
+        def started() -> Unroll:
+            tracker = Unroll(model, features, 4, batch.owner)
+            tracker.start_from_masks(0, batch.masks[:, 0, None].float())
+            return tracker
+
+        tracker = started()
+        first = tracker.decode(2, None)
+        corrected = tracker.decode(2, None, previous=first.logits[:, :1])
+        assert len(looks) == 1
+        assert torch.equal(corrected.logits, started().decode(2, None, previous=first.logits[:, :1]).logits)
+        # Its own memory is nothing that it attends to; that of another frame is.
+        tracker.remember(2, choose(first, multimask=True), prompted=False)
+        assert torch.equal(tracker.decode(2, None).logits, first.logits)
+        assert len(looks) == 2
+        tracker.remember(1, choose(first, multimask=True), prompted=False)
+        assert not torch.equal(tracker.decode(2, None).logits, first.logits)

@@ -91,6 +91,7 @@ class Unroll:
         self._lag = lag
         self._bank: list[Remembered] = []
         self._frame_features: tuple[int, ImageFeatures] | None = None
+        self._conditioned: tuple[int, Tensor] | None = None
 
     def features_at(self, frame: int) -> ImageFeatures:
         """Features of frame `frame`, one entry per object."""
@@ -104,7 +105,7 @@ class Unroll:
         features = self.features_at(frame)
         visible = masks.flatten(1).any(dim=1, keepdim=True)
         memory = self._model.encode_memory(features.embedding, masks, visible)
-        self._bank.append(Remembered(frame, memory, self._model.mask_pointer(features, masks), prompted=True))
+        self._keep(Remembered(frame, memory, self._model.mask_pointer(features, masks), prompted=True))
 
     def decode(self, frame: int, points: Points | None, previous: Tensor | None = None) -> Decoded:
         """The decoder's answer on `frame`: conditioned on what is remembered of other frames, if anything.
@@ -112,11 +113,7 @@ class Unroll:
         `previous` [O, 1, 4h, 4w] are earlier logits of the same frame, given with corrective points.
         """
         features = self.features_at(frame)
-        tokens = self._tokens(frame)
-        if tokens is None:
-            embedding = self._model.without_memory(features.embedding)
-        else:
-            embedding = self._model.with_memory(features.embedding, tokens)
+        embedding = self._conditioned_at(frame)
         if points is None:
             points = self._model.no_points(len(self._owner))
         dense = None if previous is None else previous.clamp(-32, 32)
@@ -129,8 +126,26 @@ class Unroll:
         shares = shares * chosen.visible[:, :, None, None]
         memory = self._model.encode_memory(self.features_at(frame).embedding, shares, chosen.visible)
         pointer = self._model.pointer(chosen.token, chosen.visible)
-        self._bank = [kept for kept in self._bank if kept.frame != frame]
-        self._bank.append(Remembered(frame, memory, pointer, prompted))
+        self._keep(Remembered(frame, memory, pointer, prompted))
+
+    def _keep(self, remembered: Remembered) -> None:
+        """In place of what is known of the frame."""
+        self._bank = [kept for kept in self._bank if kept.frame != remembered.frame]
+        self._bank.append(remembered)
+        # A frame does not attend to itself: what it was conditioned on stays, for the corrections of this frame.
+        if self._conditioned is not None and self._conditioned[0] != remembered.frame:
+            self._conditioned = None
+
+    def _conditioned_at(self, frame: int) -> Tensor:
+        """The embedding [O, C, h, w] of `frame`, conditioned on the memories of others, once for all clicks."""
+        if self._conditioned is None or self._conditioned[0] != frame:
+            embedding, tokens = self.features_at(frame).embedding, self._tokens(frame)
+            if tokens is None:
+                conditioned = self._model.without_memory(embedding)
+            else:
+                conditioned = self._model.with_memory(embedding, tokens)
+            self._conditioned = frame, conditioned
+        return self._conditioned[1]
 
     def _tokens(self, frame: int) -> MemoryTokens | None:
         config = self._model.config
