@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-
 import pytest
 from torch import nn
 
 from masklet.model.configs import NANO, ConvConfig
 from masklet.model.sam2 import build
 from masklet.train.config import Optimiser
-from masklet.train.optimiser import QUICKER, build_optimiser
+from masklet.train.optimiser import build_optimiser
 
 OPTIONS = Optimiser(rate=1e-3, trunk_rate=1e-4, layer_decay=0.5, weight_decay=0.1)
-SCALES = r"memory_attention\.readout\.(sharpness|locality|trust)"
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +48,3 @@ def test_only_matrices_decay(model: nn.Module) -> None:
     found = groups(model, OPTIONS)
     for name, parameter in model.named_parameters():
         assert found[name][1] == (0.1 if parameter.ndim > 1 and name.endswith(".weight") else 0), name
-
-
-def test_quick_parameters_learn_at_ten_times_their_rate(model: nn.Module) -> None:
-    plain = groups(model, OPTIONS)
-    quick = groups(model, replace(OPTIONS, quick=(SCALES, r"encoder\.trunk\.stem\..*")))
-    for name, (rate, decay) in plain.items():
-        named = re.fullmatch(SCALES, name) or name.startswith("encoder.trunk.stem.")
-        assert quick[name] == (pytest.approx(rate * (QUICKER if named else 1)), decay)
-
-
-def test_a_pattern_that_names_nothing_is_refused(model: nn.Module) -> None:
-    with pytest.raises(ValueError, match="quick: 'sharp' matches no parameter of the model"):
-        groups(model, replace(OPTIONS, quick=("sharp",)))

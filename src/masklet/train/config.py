@@ -173,7 +173,6 @@ class Optimiser:
     weight_decay: none on biases, norms and learned vectors.
     clip_norm: gradients are scaled down to this norm.
     frozen: regular expressions; parameters whose full name one of them matches keep their values.
-    quick: the same; these learn at ten times their rate (logarithms of scales, which else hardly leave their start).
     lora: low-rank updates instead of full ones, in the layers that it names.
     """
 
@@ -184,7 +183,6 @@ class Optimiser:
     betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float = 0.1
     frozen: tuple[str, ...] = ()
-    quick: tuple[str, ...] = ()
     lora: Lora | None = None
 
 

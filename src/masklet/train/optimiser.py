@@ -12,8 +12,6 @@ from masklet.model.configs import ConvConfig, HieraConfig
 from masklet.train.config import Optimiser
 
 TRUNK = "encoder.trunk."
-QUICKER = 10
-"""Times the rate at which an optimiser's `quick` parameters learn."""
 
 
 def trunk_layers(encoder: HieraConfig | ConvConfig) -> int:
@@ -27,16 +25,9 @@ def trunk_layer(name: str) -> int:
     return 1 + int(match[1]) if match else 0
 
 
-def named_by(name: str, patterns: Iterable[str]) -> bool:
+def is_frozen(name: str, patterns: Iterable[str]) -> bool:
     """Whether one of the regular expressions matches the whole name."""
     return any(re.fullmatch(pattern, name) for pattern in patterns)
-
-
-def _check_patterns(model: nn.Module, field: str, patterns: Iterable[str]) -> None:
-    names = [name for name, _ in model.named_parameters()]
-    for pattern in patterns:
-        if not any(named_by(name, [pattern]) for name in names):
-            raise ValueError(f"{field}: {pattern!r} matches no parameter of the model")
 
 
 def freeze(model: nn.Module, patterns: Iterable[str]) -> list[str]:
@@ -47,8 +38,11 @@ def freeze(model: nn.Module, patterns: Iterable[str]) -> list[str]:
     ValueError: a pattern names nothing.
     """
     patterns = list(patterns)
-    _check_patterns(model, "frozen", patterns)
-    frozen = [name for name, _ in model.named_parameters() if named_by(name, patterns)]
+    names = [name for name, _ in model.named_parameters()]
+    for pattern in patterns:
+        if not any(re.fullmatch(pattern, name) for name in names):
+            raise ValueError(f"frozen: {pattern!r} matches no parameter of the model")
+    frozen = [name for name in names if is_frozen(name, patterns)]
     for name in frozen:
         model.get_parameter(name).requires_grad = False
     return frozen
@@ -61,12 +55,7 @@ def build_optimiser(
 
     Each group keeps its peak rate as "peak". No decay on biases, norms and learned vectors (weights of fewer than two
     dimensions, and parameters that are no "weight").
-
-    Raises
-    ------
-    ValueError: all is frozen, or a pattern of `quick` names nothing.
     """
-    _check_patterns(model, "quick", options.quick)
     last = trunk_layers(encoder) - 1
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, parameter in model.named_parameters():
@@ -75,8 +64,6 @@ def build_optimiser(
         rate = options.rate
         if name.startswith(TRUNK):
             rate = options.trunk_rate * options.layer_decay ** (last - trunk_layer(name))
-        if named_by(name, options.quick):
-            rate *= QUICKER
         decay = options.weight_decay if parameter.ndim > 1 and _is_matrix(name) else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     for parameter in extras:

@@ -56,7 +56,6 @@ def nano() -> Recipe:
             betas=(0.9, 0.99),
             clip_norm=1.0,
             frozen=(r"encoder\.trunk\.stem\..*", r"encoder\.trunk\.stages\.[01]\..*"),
-            quick=(r"memory_attention\.readout\.(sharpness|locality|trust)",),
         ),
         schedule=Level(warm_up=100, cool_down=650),
         ema=0.998,
