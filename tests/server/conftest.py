@@ -352,6 +352,39 @@ def command() -> Callable[..., AbstractContextManager[Command]]:
     return start
 
 
+@dataclass(frozen=True, slots=True)
+class App:
+    """`masklet app` as people start it, with the clip."""
+
+    server: Running
+    process: subprocess.Popen[str]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(30)
+
+
+@pytest.fixture
+def start_app(
+    command: Callable[..., AbstractContextManager[Command]],
+    running_at: Callable[[str, Path], AbstractContextManager[Running]],
+    clips: Path,
+    tmp_path: Path,
+) -> Callable[[], AbstractContextManager[App]]:
+    """`with start_app() as app:` an app on the command line; each has the address and the data of the one before."""
+    data = tmp_path / "data"
+    with bind(0) as bound:
+        port = str(bound.getsockname()[1])
+    words = ("app", clips / "square.mp4", "--port", port, "--no-open", "--data", data, "--device", "cpu")
+
+    @contextmanager
+    def start() -> Iterator[App]:
+        with command(*words) as started, running_at(started.url, data) as server:
+            yield App(server, started.process)
+
+    return start
+
+
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Callable[..., Any]]:
     """Starts Debian's chromium, or the browser that playwright has installed, with more words on its command line."""

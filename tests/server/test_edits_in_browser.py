@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 from PIL import Image
 
 from masklet.masks import Rle
-from masklet.server.running import bind
 
 playwright_api: Any = pytest.importorskip(
     "playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'", exc_type=ImportError
@@ -135,29 +133,25 @@ def test_effects_are_undone_in_one_order_with_everything_else(
 
 
 def test_effects_are_there_after_the_server_was_killed_and_in_another_tab(
-    running_at: Any, command: Callable[..., Any], new_tab: Callable[..., Any], clips: Path, tmp_path: Path
+    start_app: Callable[[], Any], new_tab: Callable[..., Any]
 ) -> None:
-    with bind(0) as bound:
-        port = bound.getsockname()[1]
-    url, data = f"http://127.0.0.1:{port}", tmp_path / "data"
-    words = ("app", clips / "square.mp4", "--port", str(port), "--no-open", "--data", data, "--device", "cpu")
     tab, other = (new_tab(expected=re.compile("ERR_|WebSocket")) for _ in range(2))
-    with command(*words) as started, running_at(url, data) as server:
-        (item,) = server.http.get("/api/media").json()
-        draw(server, item["id"])
+    with start_app() as app:
+        (item,) = app.server.http.get("/api/media").json()
+        draw(app.server, item["id"])
         for each in (tab, other):
-            open_media(server, each, item["id"])
+            open_media(app.server, each, item["id"])
         add_effect(tab, "Blur")
         add_effect(tab, "Outline")
         expect(other.get_by_role("button", name="Outline Object 1")).to_be_visible()
-        started.process.send_signal(signal.SIGKILL)
+        app.kill()
         expect(tab.locator(".connection.open")).to_have_count(0)
         add_effect(tab, "Pixelate")
-    with command(*words), running_at(url, data) as server:
+    with start_app() as app:
         expect(tab.locator(".connection.open")).to_be_attached()
         # What was done while the server was away is done when it is back.
         expect(other.get_by_role("button", name="Pixelate Object 1")).to_be_visible()
-        assert [effect["kind"] for effect in effects_of(server, item["id"])] == ["blur", "outline", "pixelate"]
+        assert [effect["kind"] for effect in effects_of(app.server, item["id"])] == ["blur", "outline", "pixelate"]
         other.get_by_role("button", name="Undo").click()
         expect(tab.get_by_role("button", name="Pixelate Object 1")).to_have_count(0)
 

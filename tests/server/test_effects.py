@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import io
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -179,18 +178,15 @@ def test_who_takes_back_is_kept(team, word: str, clips: Path) -> None:
     assert rest == moves[1:]
 
 
-def test_a_killed_server_keeps_effects(serve, running_at, command, clips: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    words = ("app", clips / "square.mp4", "--port", "0", "--no-open", "--data", data, "--device", "cpu")
-    with command(*words) as started, running_at(started.url, data) as server:
-        (item,) = server.http.get("/api/media").json()
-        with server.page(item["id"]) as page:
+def test_a_killed_server_keeps_effects(serve, start_app) -> None:
+    with start_app() as app:
+        (item,) = app.server.http.get("/api/media").json()
+        with app.server.page(item["id"]) as page:
             put(page, BLUR)
             put(page, BLUR, replaced(noise(1)), gesture="drag")
             put(page, BLUR, replaced(noise(1), feather=9), gesture="drag")
-            started.process.send_signal(signal.SIGKILL)
-            started.process.wait(30)
-    with serve(data) as server, server.page(item["id"]) as page:
+            app.kill()
+    with serve(app.server.data) as server, server.page(item["id"]) as page:
         assert now(server, item["id"]) == [BLUR, replaced(noise(1), feather=9)]
         page.do("undo")
         assert now(server, item["id"]) == [BLUR]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from masklet.export.effects import Pixelate, Replace
 from masklet.export.masklet_json import read_masklet_json
 from masklet.masks import Rle
 from masklet.media import open_clip
-from masklet.server.running import bind
 from masklet.server.settings import Access
 
 playwright_api: Any = pytest.importorskip(
@@ -552,34 +550,27 @@ def test_a_reload_while_tracking_finds_the_run_again(server: Any, open_editor: O
     assert set(stored(server)) == {(1, frame) for frame in range(FRAMES)}
 
 
-def test_a_page_goes_on_after_its_server_was_killed(
-    running_at: Any, command: Callable[..., Any], new_tab: Callable[..., Any], clips: Path, tmp_path: Path
-) -> None:
-    with bind(0) as bound:
-        port = bound.getsockname()[1]
-    url, data = f"http://127.0.0.1:{port}", tmp_path / "data"
-    words = ("app", clips / "square.mp4", "--port", str(port), "--no-open", "--data", data, "--device", "cpu")
+def test_a_page_goes_on_after_its_server_was_killed(start_app: Callable[[], Any], new_tab: Callable[..., Any]) -> None:
     # The browser itself notes connections that fail.
     tab = new_tab(expected=re.compile("ERR_|WebSocket"))
     editor = Editor(tab)
-    with command(*words) as started:
-        tab.goto(url)
+    with start_app() as app:
+        tab.goto(app.server.url)
         tab.get_by_role("link", name="square.mp4").click()
         editor.wait_for_frame(0)
         editor.click_object()
         tab.keyboard.press("t")
         expect(tab.locator(".stage")).to_have_attribute("data-frame", re.compile("[2-7]"))
-        started.process.send_signal(signal.SIGKILL)
+        app.kill()
         expect(tab.locator(".connection.open")).to_have_count(0)
-    with command(*words):
+    with start_app() as app:
         expect(tab.locator(".connection.open")).to_be_attached()
         editor.wait_for("prompted in frames 0")
-        with running_at(url, data) as server:
-            assert {(1, 0), (1, 1)} <= set(stored(server))
-            editor.go_to(0)
-            tab.keyboard.press("t")
-            expect(tab.get_by_text("Tracking is done")).to_be_attached()
-            assert set(stored(server)) == {(1, frame) for frame in range(FRAMES)}
+        assert {(1, 0), (1, 1)} <= set(stored(app.server))
+        editor.go_to(0)
+        tab.keyboard.press("t")
+        expect(tab.get_by_text("Tracking is done")).to_be_attached()
+        assert set(stored(app.server)) == {(1, frame) for frame in range(FRAMES)}
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import threading
 import time
 from pathlib import Path
@@ -33,23 +32,16 @@ def only_media(server: Any) -> str:
     return item["id"]
 
 
-def test_a_killed_server_loses_nothing_that_it_sent(serve, running_at, command, clips: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    words = ("app", clips / "square.mp4", "--port", "0", "--no-open", "--data", data, "--device", "cpu")
-    with (
-        command(*words) as started,
-        running_at(started.url, data) as server,
-        server.page(only_media(server)) as page,
-    ):
+def test_a_killed_server_loses_nothing_that_it_sent(serve, start_app) -> None:
+    with start_app() as app, app.server.page(only_media(app.server)) as page:
         page.do("object-add", name="Square")
         click(page, 0, SQUARE)
         page.do("track", direction="forward", start=0)
         while not any(mask.mask.frame == 3 for mask in page.masks):
             page.read()
-        started.process.send_signal(signal.SIGKILL)
-        started.process.wait(30)
+        app.kill()
         sent = {(mask.object, mask.mask.frame): mask.mask.rle.counts for mask in page.masks}
-    with serve(data) as server, server.page(only_media(server)) as page:
+    with serve(app.server.data) as server, server.page(only_media(server)) as page:
         assert page.hello["job"] is None
         assert page.hello["objects"][0]["name"] == "Square"
         shown = page.shown()
