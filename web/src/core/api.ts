@@ -104,6 +104,11 @@ export const addProject = (name: string) => call("POST /api/projects", { body: {
 export const renameProject = (id: string, name: string) =>
   call("PATCH /api/projects/{project_id}", { path: { project_id: id }, body: { name } });
 
+export const addMember = (project: string, user: string) =>
+  call("POST /api/projects/{project_id}/members", { path: { project_id: project }, body: { user } });
+export const removeMember = (project: string, name: string) =>
+  call("DELETE /api/projects/{project_id}/members/{name}", { path: { project_id: project, name } });
+
 /** Begin an upload for a project; null: the user's own. */
 export const beginUpload = (name: string, size: number, project: string | null = null) =>
   call("POST /api/uploads", { body: { name, size, project } });

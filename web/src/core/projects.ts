@@ -1,5 +1,5 @@
 /** The projects that the user may see, and the one that is looked at. */
-import { addProject, listProjects, type Project, renameProject } from "./api";
+import { addMember, addProject, listProjects, type Project, removeMember, renameProject } from "./api";
 import { Store } from "./state";
 
 const MEMORY = "masklet.project";
@@ -38,5 +38,17 @@ export class Projects {
   async rename(id: string, name: string): Promise<void> {
     const renamed = await renameProject(id, name);
     this.list.set(this.list.get().map((project) => (project.id === id ? renamed : project)));
+  }
+
+  /** Let a user see and edit a project of one's own. */
+  async addMember(id: string, name: string): Promise<void> {
+    await addMember(id, name);
+    await this.refresh();
+  }
+
+  /** Take a project of one's own away from a user. */
+  async removeMember(id: string, name: string): Promise<void> {
+    await removeMember(id, name);
+    await this.refresh();
   }
 }

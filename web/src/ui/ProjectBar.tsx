@@ -3,6 +3,7 @@ import type { Project } from "../core/api";
 import type { Projects } from "../core/projects";
 import { Dialog, IconButton } from "./controls";
 import { useStore } from "./hooks";
+import { MembersDialog } from "./MembersDialog";
 
 interface ProjectBarProps {
   readonly projects: Projects;
@@ -10,13 +11,15 @@ interface ProjectBarProps {
   readonly user: string | null;
 }
 
-/** Which project's media are listed; those who log in make projects and rename their own. */
+/** Which project's media are listed; those who log in make projects, name their own and say who is in. */
 export function ProjectBar({ projects, user }: ProjectBarProps) {
   const list = useStore(projects.list);
   const chosen = useStore(projects.chosen);
   const [naming, setNaming] = useState<"new" | Project | null>(null);
+  const [sharing, setSharing] = useState(false);
   if (user === null && list.length < 2) return null;
   const project = list.find(({ id }) => id === chosen);
+  const own = project !== undefined && user !== null && project.owner === user ? project : null;
   return (
     <nav className="project-bar" aria-label="Projects">
       <label className="project-choice">
@@ -33,13 +36,26 @@ export function ProjectBar({ projects, user }: ProjectBarProps) {
       {user !== null && (
         <IconButton icon="add" label="New project" text="New project" onClick={() => setNaming("new")} />
       )}
-      {project !== undefined && user !== null && project.owner === user && (
-        <button type="button" className="button" onClick={() => setNaming(project)}>
-          Rename
-        </button>
+      {own !== null && (
+        <>
+          <button type="button" className="button" onClick={() => setNaming(own)}>
+            Rename
+          </button>
+          <button type="button" className="button" onClick={() => setSharing(true)}>
+            Share
+          </button>
+        </>
       )}
       {project !== undefined && project.members.length > 1 && (
         <span className="project-members">Members: {project.members.join(", ")}</span>
+      )}
+      {own !== null && sharing && (
+        <MembersDialog
+          project={own}
+          onClose={() => setSharing(false)}
+          onAdd={(name) => projects.addMember(own.id, name)}
+          onRemove={(name) => projects.removeMember(own.id, name)}
+        />
       )}
       {naming !== null && (
         <NameDialog
