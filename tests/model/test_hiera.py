@@ -8,7 +8,7 @@ from torch import Tensor
 from masklet.model import hiera
 from masklet.model.configs import HieraConfig, ModelConfig
 from masklet.model.encoder import ImageEncoder
-from masklet.model.hiera import Hiera, HieraAttention, HieraBlock, _from_windows, _to_windows
+from masklet.model.hiera import Hiera, HieraAttention, HieraBlock, _from_windows, _pool, _to_windows
 
 SMALL = HieraConfig(embed_dim=16, heads=1, depths=(1, 2, 3, 1), global_blocks=(4,))
 
@@ -61,6 +61,16 @@ def test_windows_go_there_and_back(height: int, width: int, side: int):
     assert windows.shape == (2 * rows * columns, side, side, 3)
     assert padded == (rows * side, columns * side)
     assert torch.equal(_from_windows(windows, padded, (height, width)), x)
+
+
+def test_pooling_is_the_same_for_training():
+    x = torch.randn(2, 6, 8, 5, requires_grad=True)
+    pooled = _pool(x)
+    assert pooled.shape == (2, 3, 4, 5)
+    assert torch.equal(pooled, _pool(x.detach()))
+    pooled.sum().backward()
+    largest = pooled.detach().repeat_interleave(2, 1).repeat_interleave(2, 2) == x
+    assert torch.equal(x.grad, largest.float())
 
 
 def test_attention_is_softmax_of_products():
