@@ -70,7 +70,8 @@ def test_pooling_is_the_same_for_training():
     assert torch.equal(pooled, _pool(x.detach()))
     pooled.sum().backward()
     largest = pooled.detach().repeat_interleave(2, 1).repeat_interleave(2, 2) == x
-    assert x.grad is not None and torch.equal(x.grad, largest.float())
+    assert x.grad is not None
+    assert torch.equal(x.grad, largest.float())
 
 
 def test_attention_is_softmax_of_products():
