@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from masklet.model.configs import ModelConfig
+from masklet.model.encoder import ImageFeatures
 from masklet.model.sam2 import build
 from masklet.session.video import VideoSession
 from masklet.train.batches import Sources, collate
-from masklet.train.unroll import Unroll, choose
+from masklet.train.unroll import Unroll, choose, gather_features
 
 
 @pytest.mark.parametrize("length", [3, 7])
@@ -51,6 +52,16 @@ def test_objects_of_one_batch_do_not_touch(tiny: ModelConfig, sources: Sources) 
     with torch.inference_mode():
         together, alone = run(samples), run(samples[1:])
     assert torch.allclose(together[1:], alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_objects_get_their_images_features_with_channels_last(layout: torch.memory_format) -> None:
+    parts = [torch.randn(2, 3, side, side).contiguous(memory_format=layout) for side in (4, 16, 8)]
+    rows = torch.tensor([1, 0, 1])
+    gathered = gather_features(ImageFeatures(*parts), rows)
+    for part, got in zip(parts, (gathered.embedding, gathered.stride4, gathered.stride8), strict=True):
+        assert torch.equal(got, part[rows])
+        assert got.flatten(2).transpose(1, 2).is_contiguous()
 
 
 def test_a_frame_is_conditioned_once_for_all_its_clicks(tiny: ModelConfig, sources: Sources) -> None:

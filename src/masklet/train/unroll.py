@@ -24,10 +24,9 @@ from masklet.session.selection import take_candidate, take_plain
 
 
 def gather_features(features: ImageFeatures, rows: Tensor) -> ImageFeatures:
-    """The features of image `rows` [O], one entry per object."""
-    return ImageFeatures(
-        *(part.index_select(0, rows) for part in (features.embedding, features.stride4, features.stride8))
-    )
+    """The features of image `rows` [O], one entry per object, with channels last in memory: tokens are views then."""
+    parts = (features.embedding, features.stride4, features.stride8)
+    return ImageFeatures(*(part.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2) for part in parts))
 
 
 def candidates(decoded: Decoded, *, multimask: bool) -> tuple[Tensor, Tensor]:
