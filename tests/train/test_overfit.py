@@ -178,7 +178,7 @@ def test_image(tmp_path: Path) -> None:
 
 
 def test_video(tmp_path: Path) -> None:
-    weights = overfit(scaled(video(steps=150), 2e-3, clips=2, stills=4, length=4), tmp_path)
+    weights = overfit(scaled(video(steps=200), 1e-3, clips=2, stills=4, length=4), tmp_path)
     assert tracked(weights) > ENOUGH
     assert clicked(weights) > ENOUGH
 
@@ -200,7 +200,7 @@ def test_finetuning_learns_another_kind_of_clip(taught: Path, tmp_path: Path) ->
 
 
 def test_distillation(taught: Path, tmp_path: Path) -> None:
-    plan = scaled(distill(teacher=str(taught), steps=90), 2e-3, clips=4, stills=4, length=3)
+    plan = scaled(distill(teacher=str(taught), steps=120), 1e-3, clips=4, stills=4, length=3)
     weights = overfit(plan, tmp_path)
     assert tracked(weights) > ENOUGH
     assert clicked(weights) > ENOUGH
