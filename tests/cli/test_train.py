@@ -199,6 +199,21 @@ def test_the_same_command_goes_on_with_a_killed_run(cli: Cli, data: Path, start:
     assert [steps[number] for number in range(1, 15)] == losses(whole)
 
 
+def test_a_run_from_before_there_was_a_setting_goes_on(cli: Cli, data: Path, start: Path, tmp_path: Path) -> None:
+    """As what the setting is by itself, and only so."""
+    assert cli(*words(data, tmp_path, start))[0] == 0
+    path = tmp_path / "recipe.json"
+    known = json.loads(path.read_text())
+    assert known.pop("dropout") == 0
+    path.write_text(json.dumps(known))
+    code, _, err = cli(*words(data, tmp_path, start, "--set", "dropout=0.1"))
+    assert code == 2
+    assert "dropout is 0.0 there and 0.1 here" in err
+    code, _, err = cli(*words(data, tmp_path, start))
+    assert code == 0, err
+    assert json.loads(path.read_text())["dropout"] == 0
+
+
 def test_a_run_of_another_recipe_is_refused(cli: Cli, data: Path, start: Path, tmp_path: Path) -> None:
     assert cli(*words(data, tmp_path, start))[0] == 0
     before = (tmp_path / "recipe.json").read_text()

@@ -1,11 +1,9 @@
-"""Dropout in memory attention: where it is, that nothing else changes, and that it follows from seed and step."""
+"""Dropout in memory attention: where it is, and that nothing else changes."""
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,9 +18,7 @@ from masklet.model.memory_attention import MemoryAttention, MemoryAttentionLayer
 from masklet.model.memory_tokens import MemoryTokens
 from masklet.model.positions import rotary_table, sine_grid
 from masklet.train.batches import collate
-from masklet.train.config import LossWeights, Optimiser, Prompting, Recipe, Segment, Stage
 from masklet.train.dropout import Dropout, dropping
-from masklet.train.loop import train
 from masklet.train.objective import DROPOUT, Draw
 
 CPU = torch.device("cpu")
@@ -141,57 +137,9 @@ def test_it_is_off_when_the_model_is_used_and_at_rate_zero(attention: MemoryAtte
     assert changed.state_dict().keys() == attention.state_dict().keys()
 
 
-def recipe(config: ModelConfig, **changes: object) -> Recipe:
-    prompting = Prompting(first_frames=(1, 2), corrections=(0, 1), corrected_clicks=(1, 1))
-    stage = Stage(
-        steps=4, size=64, clip_share=1, real_share=1, clips=2, length=3, stills=2, objects=2, prompting=prompting
-    )
-    plan = Recipe(
-        name="video",
-        model=config,
-        stages=(stage,),
-        objective=Segment(losses=LossWeights(cross_entropy=1.0, focal=0.0, answers="mean")),
-        optimiser=Optimiser(rate=6e-4, trunk_rate=8e-5, clip_norm=1.0),
-        dropout=0.3,
-    )
-    return replace(plan, **changes)
-
-
-def losses(folder: Path) -> list[float]:
-    return [json.loads(line)["loss"] for line in (folder / "log.jsonl").read_text().splitlines()]
-
-
-def test_a_run_goes_on_as_if_it_had_not_stopped(tiny: ModelConfig, sources: Sources, tmp_path: Path) -> None:
-    plan = recipe(tiny)
-    whole = train(plan, sources, tmp_path / "whole", prepare=lambda _: None)
-    train(plan, sources, tmp_path / "parts", prepare=lambda _: None, stop_after=1)
-    parts = train(plan, sources, tmp_path / "parts", prepare=lambda _: None)
-    a, b = (torch.load(path, weights_only=True)["model"] for path in (whole, parts))
-    assert all(torch.equal(value, b[name]) for name, value in a.items())
-    assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
-    train(replace(plan, dropout=0.0), sources, tmp_path / "none", prepare=lambda _: None)
-    assert losses(tmp_path / "none") != losses(tmp_path / "whole")
-
-
-@pytest.mark.parametrize("changes", [{"accumulate": 2}, {"checkpointing": True}])
-def test_how_a_step_is_worked_through_changes_nothing(
-    changes: dict[str, object], tiny: ModelConfig, sources: Sources, tmp_path: Path
-) -> None:
-    """What an object loses follows from its number in the step."""
-    train(recipe(tiny), sources, tmp_path / "plain", prepare=lambda _: None)
-    train(recipe(tiny, **changes), sources, tmp_path / "changed", prepare=lambda _: None)
-    assert losses(tmp_path / "changed") == pytest.approx(losses(tmp_path / "plain"), abs=3e-4)
-
-
 def test_objects_steps_and_seeds_draw_for_themselves(sources: Sources) -> None:
     batch = collate([sources.real.sample(np.random.default_rng(seed), 2, 64, 2) for seed in (1, 2, 3)])
     draws = [Draw(seed, step) for seed in (1, 2) for step in (0, 1)]
     first = [rng.random() for draw in draws for rng in draw.objects(batch, DROPOUT)]
     assert len(set(first)) == len(draws) * len(batch.seats)
     assert first[0] != Draw(1, 0).objects(batch)[0].random()  # what the user does is drawn apart
-
-
-def test_rates_that_do_not_go(tiny: ModelConfig) -> None:
-    for rate in (1.0, -0.1):
-        with pytest.raises(ValueError, match=f"dropout must be a rate of at least 0 and below 1, got {rate:g}"):
-            recipe(tiny, dropout=rate)

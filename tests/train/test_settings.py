@@ -10,7 +10,7 @@ import pytest
 from masklet.model.configs import CONFIGS
 from masklet.train.config import Distill, Level, Lora, Mae, Prompting, Recipe, Stage, Validation
 from masklet.train.recipes import RECIPES, nano
-from masklet.train.settings import arguments, called, expected, override, settings, written
+from masklet.train.settings import arguments, called, defaults, expected, override, settings, written
 
 
 def plan() -> Recipe:
@@ -27,6 +27,14 @@ def test_all_settings_read_back_give_the_same_recipe(recipe: Recipe) -> None:
     found = settings(recipe)
     assert override(recipe, [f"{key}={written(value)}" for key, value in found.items()]) == recipe
     assert json.loads(json.dumps(found)) == found
+
+
+def test_defaults_are_those_of_the_parts_at_hand() -> None:
+    found = defaults(with_everything())
+    assert found.keys() < settings(with_everything()).keys()
+    assert (found["dropout"], found["optimiser.lora"], found["optimiser.lora.rank"]) == (0.0, None, 8)
+    assert found["optimiser.betas"] == [0.9, 0.999]
+    assert "stages.0.steps" not in found  # it has to be said
 
 
 def test_one_recipe_becomes_another_by_their_differences() -> None:

@@ -16,7 +16,7 @@ from masklet.media import write_text
 from masklet.train.config import Recipe, Validation
 from masklet.train.loop import LAST
 from masklet.train.recipes import RECIPES
-from masklet.train.settings import Value, arguments, called, expected, override, settings, written
+from masklet.train.settings import Value, arguments, called, defaults, expected, override, settings, written
 
 RECIPE = "recipe.json"
 MAY_CHANGE = r"stages\.\d+\.steps|validation(\..*)?|save_every"
@@ -110,7 +110,8 @@ def pin(folder: Path, recipe: Recipe, drawn: Mapping[str, Any], *, write: bool) 
     if (folder / LAST).exists():
         if not path.is_file():
             raise ValueError(f"{folder} holds a run, but no {RECIPE} that says which: use another folder")
-        before = json.loads(path.read_text(encoding="utf-8"))
+        # What nobody could set when the run began is what it is by itself.
+        before = json.loads(json.dumps(defaults(recipe))) | json.loads(path.read_text(encoding="utf-8"))
         wrong = [
             key for key in (before | found) if before.get(key) != found.get(key) or (key in before) != (key in found)
         ]

@@ -108,6 +108,27 @@ def expected(recipe: Any, key: str) -> str:
     return _wanted(kind)
 
 
+def defaults(recipe: Any) -> dict[str, Value]:
+    """The settings of a recipe that are something where nothing is said of them, with what they are then.
+
+    Example
+    -------
+    >>> from masklet.train.config import Cosine
+    >>> defaults(Cosine(warm_up=5))
+    {'warm_up': 0, 'floor': 0.1}
+    """
+    found: dict[str, Value] = {}
+    for key in settings(recipe):
+        *path, last = key.split(".")
+        part = recipe
+        for name in path:
+            part = part[int(name)] if isinstance(part, tuple) else getattr(part, name)
+        known = next(each for each in fields(part) if each.name == last)
+        if known.default is not MISSING or known.default_factory is not MISSING:
+            found[key] = _plain(known.default if known.default_factory is MISSING else known.default_factory())
+    return found
+
+
 @dataclass(slots=True)
 class _Node:
     """What was said of a key and of the keys below it."""
