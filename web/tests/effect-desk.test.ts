@@ -171,13 +171,21 @@ describe("the effects of a media", () => {
     editor.dispose();
   });
 
-  it("tell what goes wrong", async () => {
+  it("that are refused go again, and the reason is told", async () => {
+    kept = { number: 4, effects: [BLUR] };
     const { editor, notices } = await open();
-    editor.effects.add("blur");
-    server().say({ type: "error", request: saved()[0]?.request, message: "the disk is full" });
+    editor.effects.add("outline");
+    editor.effects.drag(1, "width", 9);
+    server().say({ type: "error", request: saved()[0]?.request, message: "your uploads may have 10 bytes together" });
     await settle();
-    expect(notices.list.get()[0]?.text).toBe("The disk is full");
+    expect(notices.list.get()[0]?.text).toBe("Your uploads may have 10 bytes together");
+    expect(kinds(editor.effects.list.get())).toEqual(["blur", "outline"]);
+    editor.effects.settle(); // while a save is under way, the list is not taken from under the hand
+    server().say({ type: "error", request: saved()[1]?.request, message: "the same" });
+    await settle();
     expect(kinds(editor.effects.list.get())).toEqual(["blur"]);
+    editor.effects.set(0, { radius: 9 });
+    expect(saved()[2]).toMatchObject({ effects: [{ kind: "blur", radius: 9 }] });
     editor.dispose();
   });
 

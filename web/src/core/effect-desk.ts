@@ -4,7 +4,7 @@ import type { Desk } from "./desk";
 import { type Effect, effectLooks, type Kind, MOST_EFFECTS, madeEffect, presentEffects, readEffects } from "./effects";
 import type { EffectLook } from "./painter";
 import type { Mask } from "./rle";
-import { ConnectionLost } from "./socket";
+import { CommandRefused, ConnectionLost } from "./socket";
 import { Store } from "./state";
 
 const SAVE_AFTER_MS = 300;
@@ -138,17 +138,22 @@ export class EffectDesk {
     this.#saving++;
     const order = { effects: this.list.get(), gesture: this.#gesture?.id ?? null };
     void this.#desk.attempt(async () => {
+      let refused: CommandRefused | null = null;
       try {
         const { answer } = await this.#desk.send("effects", order);
         this.#known = answer.effects;
       } catch (error) {
-        // The next hello is the time to try again.
-        if (!(error instanceof ConnectionLost)) throw error;
-        this.#lost = true;
+        // A lost connection: the next hello is the time to try again.
+        if (error instanceof ConnectionLost) this.#lost = true;
+        else if (error instanceof CommandRefused) refused = error;
+        else throw error;
       } finally {
         this.#saving--;
       }
-      if (!this.#lost && !this.#isAhead && this.#told !== this.#known) await this.#load();
+      // What is refused would be at every later edit: it goes again.
+      const stale = refused !== null || this.#told !== this.#known;
+      if (!this.#lost && !this.#isAhead && stale) await this.#load();
+      if (refused !== null) throw refused;
     });
   }
 
