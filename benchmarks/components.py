@@ -36,7 +36,7 @@ class Plan:
 def measure(plan: Plan) -> list[dict[str, Any]]:
     """One row for each side, ours first."""
     # A read-out of memory, drawn prompts and memories farther apart have no counterpart there: both sides go without.
-    config = replace(CONFIGS[plan.model], readout=None, drawing=False, memory_stride=1, memory_contrast=1.0)
+    config = replace(CONFIGS[plan.model], readout=None, drawing=False, memory_stride=1)
     if plan.image_size is not None:
         config = config.at(plan.image_size)
     with tempfile.TemporaryDirectory() as folder:

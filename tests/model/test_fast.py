@@ -43,8 +43,6 @@ def test_no_such_rung(level):
     [
         ({"memory_recent": 0}, r"1\.\.3 or None, got 0"),
         ({"memory_recent": 4}, r"1\.\.3 or None, got 4"),
-        ({"memory_contrast": 0.0}, "memory_contrast must be a positive number, got 0.0"),
-        ({"memory_contrast": float("nan")}, "memory_contrast must be a positive number, got nan"),
         ({"memory_pool": 5}, "divide the grid of 28 cells, got 5"),
         ({"memory_pool": 0}, "divide the grid of 28 cells, got 0"),
     ],

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -143,16 +141,6 @@ def test_hidden_objects_have_the_learned_pointer_and_memory():
 
 
 @torch.inference_mode()
-def test_contrast_takes_doubt_out_of_what_is_remembered():
-    logits = torch.linspace(-1, 1, 16).view(1, 1, 4, 4)
-    plain = made(HIERA.at(64)).tracked_mask(logits)
-    assert plain.shape == (1, 1, 64, 64)
-    assert torch.equal(plain, torch.nn.functional.interpolate(logits, size=(64, 64), mode="bilinear").sigmoid())
-    sharp = made(replace(HIERA.at(64), memory_contrast=4.0)).tracked_mask(logits)
-    assert torch.equal(sharp > 0.5, plain > 0.5)
-    assert torch.allclose(sharp.logit(), 4 * plain.logit(), atol=1e-3)
-
-
 def test_sam_2_has_neither_time_codes_of_pointers_nor_a_memory_of_absence():
     from dataclasses import replace
 

@@ -99,9 +99,6 @@ class ModelConfig:
     code's `memory_temporal_stride_for_eval`); training attends to the last frames."""
     memory_recent: int | None = None
     """Recent frames that a frame attends to, at most; None: all that the model has time codes for."""
-    memory_contrast: float = 1.0
-    """Tracked masks are remembered as sigmoid(contrast * logits): the doubts of a small model blur what it remembers,
-    frame after frame."""
     memory_pool: int = 1
     """Memories are read as means over squares of so many cells a side: fewer tokens, less detail."""
     pointers: int = 16
@@ -130,8 +127,6 @@ class ModelConfig:
             raise ValueError(f"memory_stride must be 1 or more frames, got {self.memory_stride}")
         if self.memory_recent is not None and not 1 <= self.memory_recent < self.memories:
             raise ValueError(f"memory_recent must be 1..{self.memories - 1} or None, got {self.memory_recent}")
-        if not 0 < self.memory_contrast < float("inf"):
-            raise ValueError(f"memory_contrast must be a positive number, got {self.memory_contrast}")
         if self.memory_pool < 1 or self.grid % self.memory_pool:
             raise ValueError(f"memory_pool must divide the grid of {self.grid} cells, got {self.memory_pool}")
         if self.encoded_dim <= 0:
@@ -195,7 +190,6 @@ NANO = ModelConfig(
     d_model=128,
     memories=4,
     memory_stride=3,
-    memory_contrast=2.0,
     memory_layers=2,
     memory_ffn=512,
     mask_channels=(4, 8, 32, 128),

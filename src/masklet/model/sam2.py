@@ -154,10 +154,6 @@ class Sam2(nn.Module):
         side = self.config.image_size
         return F.interpolate(logits.float(), size=(side, side), mode="bilinear", align_corners=False)
 
-    def tracked_mask(self, logits: Tensor) -> Tensor:
-        """Mask logits [O, 1, 4h, 4w] of a tracked frame as its memory is made from them: [O, 1, S, S] in 0..1."""
-        return self.upsample(self.config.memory_contrast * logits).sigmoid()
-
 
 def build(config: ModelConfig) -> Sam2:
     """A model with random weights, in training mode."""

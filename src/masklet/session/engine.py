@@ -71,9 +71,8 @@ class Engine:
 
     def write_memory(self, features: ImageFeatures, record: Memory) -> Memory:
         """A prompted frame's record with its memory, made from the stored mask."""
-        logits = record.logits[None].to(self.model.device)
-        binary = self.policy.binary_prompts
-        probability = (self.model.upsample(logits) > 0).float() if binary else self.model.tracked_mask(logits)
+        mask = self.model.upsample(record.logits[None].to(self.model.device))
+        probability = (mask > 0).float() if self.policy.binary_prompts else mask.sigmoid()
         visible = torch.tensor([[record.score > 0]], device=self.model.device)
         memory = self.model.encode_memory(features.embedding, probability, visible)
         return replace(record, memory=memory[0].to(torch.bfloat16))
@@ -99,7 +98,7 @@ class Engine:
         logits = torch.where(visible[..., None, None], chosen.logits.float(), NO_OBJECT)
         pointers = model.pointer(chosen.token, visible)
         # The memory sees the mask before its holes are filled.
-        memories = model.encode_memory(features.embedding, model.tracked_mask(logits), visible)
+        memories = model.encode_memory(features.embedding, model.upsample(logits).sigmoid(), visible)
         memories = memories.to(torch.bfloat16)
         scores = [float(score) for score in decoded.object_score[:, 0].cpu()]  # one wait for an accelerator, not O
         ious = [float(iou) for iou in chosen.iou[:, 0].cpu()]

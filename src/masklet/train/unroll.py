@@ -120,10 +120,8 @@ class Unroll:
 
     def remember(self, frame: int, chosen: Chosen, *, prompted: bool) -> None:
         """Write the memory of `frame`: binary masks where a user prompted, soft ones where it was tracked."""
-        if prompted:
-            shares = (self._model.upsample(chosen.logits) > 0).float()
-        else:
-            shares = self._model.tracked_mask(chosen.logits)
+        logits = self._model.upsample(chosen.logits)
+        shares = (logits > 0).to(logits.dtype) if prompted else logits.sigmoid()
         shares = shares * chosen.visible[:, :, None, None]
         memory = self._model.encode_memory(self.features_at(frame).embedding, shares, chosen.visible)
         pointer = self._model.pointer(chosen.token, chosen.visible)
