@@ -73,7 +73,13 @@ def write() -> None:
         lines = {f"archive {name}": list(zip(c.frames, c.resident, strict=True)) for name, c in curves.items()}
         draw(HERE / "memory_curve.png", lines, x=Axis(label="frames"), y=Axis(label="resident MB"))
         parts.append(_curve_section(curves))
-    more = (profile.section(), ladder.section(ladder.read()), cost.section(cost.read()), app.section())
+    more = (
+        profile.section(),
+        _recipes_section(),
+        ladder.section(ladder.read()),
+        cost.section(cost.read()),
+        app.section(),
+    )
     parts += [text for text in more if text]
     (HERE / "RESULTS.md").write_text("\n".join(parts))
 
@@ -140,6 +146,27 @@ def _curve_section(curves: dict[str, Curve]) -> str:
     growth = " | ".join(f"{curve.growth:+.0f}" for curve in curves.values())
     lines += [f"| most, against {SETTLED} frames | {growth} |", "", "![resident memory](memory_curve.png)", ""]
     return "\n".join(lines)
+
+
+def _recipes_section() -> str:
+    """How fast the recipes train; empty where none was measured."""
+    kept = json.loads(figures.TRAINING_FILE.read_text()) if figures.TRAINING_FILE.exists() else {}
+    if "recipes" not in kept:
+        return ""
+    lines = [
+        "## Training by recipe",
+        "",
+        "`python -m benchmarks.training recipes`: forward, backward and optimiser, in batches that fit into a small "
+        "machine. The ceiling is what PyTorch reaches with matrices of 2048x2048 in the same precision.",
+        "",
+        "| recipe | model | pixels | a step | objects | precision | samples/s | frames/s | GFLOP | of the ceiling |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in kept["recipes"]:
+        told = [str(row[name]) for name in ("recipe", "model", "size", "samples", "objects", "dtype")]
+        rates = [f"{row[name]:.3g}" for name in ("samples_per_second", "frames_per_second")]
+        lines.append("| " + " | ".join((*told, *rates, f"{row['gflop']:.0f}", f"{row['share']:.0%}")) + " |")
+    return "\n".join((*lines, ""))
 
 
 def _rows() -> list[dict[str, Any]]:

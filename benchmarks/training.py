@@ -305,6 +305,8 @@ def table(title: str, rows: list[dict[str, Any]]) -> Table:
 
 
 def main() -> None:
+    from benchmarks import report
+
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
     parser.add_argument("what", nargs="*", choices=["recipes", "step", []], default=["recipes", "step"])
     parser.add_argument("--model", choices=CONFIGS, default="sam2.1-hiera-tiny")
@@ -331,6 +333,7 @@ def main() -> None:
                     rows += measure(recipe, dtype, options.steps, ceiling)
                     store("recipes", rows)
         console.print(table("Training by recipe", rows))
+        report.write()
     if "step" in options.what:
         task = lesson(options.size, options.pictures, options.objects, options.clicks)
         config = CONFIGS[options.model].at(options.size)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from benchmarks.memory_curve import Curve, read
 
-from benchmarks import curves, ladder, report
+from benchmarks import curves, figures, ladder, report
 
 ROW = {
     "model": "nano",
@@ -28,6 +30,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(report, "RESULTS", tmp_path)
     monkeypatch.setattr(report, "COMPONENTS_FILE", tmp_path / "components.json")
     monkeypatch.setattr(report, "FIGURES_FILE", tmp_path / "figures.json")
+    monkeypatch.setattr(figures, "TRAINING_FILE", tmp_path / "training.json")
     monkeypatch.setattr(ladder, "FILE", tmp_path / "ladder.json")
     monkeypatch.setattr(curves, "FILE", tmp_path / "curves.json")
     return tmp_path
@@ -61,3 +64,12 @@ def test_the_curve_is_read_back_and_drawn(folder):
 
 def test_growth_counts_from_the_hundredth_frame():
     assert Curve((10, 100, 200), (900.0, 300.0, 305.0)).growth == 5
+
+
+def test_recipes_are_listed_with_their_rates(folder):
+    row = {"recipe": "image", "model": "tiny", "size": 512, "samples": "1 stills", "objects": 8, "dtype": "bf16"}
+    rates = {"samples_per_second": 0.123456, "frames_per_second": 0.5, "gflop": 1234.5, "share": 0.617}
+    (folder / "training.json").write_text(json.dumps({"step": [], "recipes": [row | rates]}))
+    report.write()
+    text = (folder / "RESULTS.md").read_text()
+    assert "| image | tiny | 512 | 1 stills | 8 | bf16 | 0.123 | 0.5 | 1234 | 62% |" in text
