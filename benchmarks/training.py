@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import tempfile
 import time
@@ -131,9 +132,14 @@ def counter() -> Iterator[FlopCounterMode]:
     def backward(gradient: Any, q: Any, k: Any, v: Any, *_: Any, **__: Any) -> int:
         return sdpa_backward_flop_count(gradient, q, k, v)
 
+    def learned(g: Any, x: Any, w: Any, *rest: Any, **__: Any) -> int:
+        transposed, wanted = rest[4], rest[7]  # torch's own count forgets the groups of a convolution
+        return 2 * g[0] * math.prod((x if transposed else g)[2:]) * math.prod(w) * sum(wanted[:2])
+
     known = {
         aten._scaled_dot_product_flash_attention_for_cpu: forward,
         aten._scaled_dot_product_flash_attention_for_cpu_backward: backward,
+        aten.convolution_backward: learned,
     }
     with FlopCounterMode(display=False, custom_mapping=known) as counted:
         yield counted

@@ -51,6 +51,17 @@ def test_attention_is_counted():
     assert counted.get_total_flops() == pytest.approx(3.5 * forward)
 
 
+@pytest.mark.parametrize(("groups", "transposed"), [(1, False), (8, False), (1, True), (4, True)])
+def test_convolutions_are_counted_with_their_groups(groups, transposed):
+    kind = torch.nn.ConvTranspose2d if transposed else torch.nn.Conv2d
+    layer = kind(8, 16, 2, stride=2, groups=groups)
+    x = torch.randn(3, 8, 12, 10, requires_grad=True)
+    with training.counter() as counted:
+        layer(x).sum().backward()
+    places = 3 * (12 * 10 if transposed else 6 * 5)  # forward, to the input and to the weights
+    assert counted.get_total_flops() == 3 * 2 * places * layer.weight.numel()
+
+
 def test_a_click_more_each_round():
     task = training.lesson(64, 1, 2, 3)
     assert [points.labels.tolist() for points in task.clicks] == [[[1]] * 2, [[1, 0]] * 2, [[1, 0, 1]] * 2]
