@@ -193,8 +193,19 @@ def test_the_best_weights_are_kept_and_patience_ends(tiny: ModelConfig, sources:
     assert torch.load(tmp_path / "last.pt", weights_only=True)["step"] == 8
 
 
-@pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"checkpointing": True}, {"lora": Lora(rank=2)}])
-def test_precision_checkpointing_and_low_rank_updates_train(
+@pytest.mark.parametrize("objective", ["segment", "mae", "distill"])
+def test_bfloat16_learns_what_float32_learns(
+    objective: str, tiny: ModelConfig, hiera: ModelConfig, sources: Sources, tmp_path: Path
+) -> None:
+    plan = learning(objective, tiny, hiera, tmp_path)
+    for name, precision in (("plain", "float32"), ("changed", "bfloat16")):
+        train(replace(plan, precision=precision), sources, tmp_path / name, prepare=nothing)
+    plain, changed = ([line["loss"] for line in lines(tmp_path / name)] for name in ("plain", "changed"))
+    assert changed == pytest.approx(plain, rel=0.05)
+
+
+@pytest.mark.parametrize("changes", [{"checkpointing": True}, {"lora": Lora(rank=2)}])
+def test_checkpointing_and_low_rank_updates_train(
     tiny: ModelConfig, sources: Sources, tmp_path: Path, changes: dict
 ) -> None:
     plan = recipe(tiny, stage(2))

@@ -166,4 +166,6 @@ def _resized(x: Tensor, side: int) -> Tensor:
     """Square maps [.., .., a, a] at another side."""
     if x.shape[3] == side:
         return x
-    return F.interpolate(x, size=(side, side), mode="bilinear", antialias=side < x.shape[3])
+    # A processor has no bfloat16 for what is shrunk.
+    y = F.interpolate(x.float(), size=(side, side), mode="bilinear", antialias=side < x.shape[3])
+    return y.to(x.dtype)
