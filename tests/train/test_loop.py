@@ -6,6 +6,7 @@ import json
 import math
 import os
 import signal
+import statistics
 from dataclasses import replace
 from pathlib import Path
 
@@ -263,4 +264,4 @@ def test_it_learns_to_follow_squares(tiny: ModelConfig, sources: Sources, tmp_pa
     torch.manual_seed(0)
     train(recipe(tiny, stage(120)), sources, tmp_path, prepare=nothing)
     losses = [line["loss"] for line in lines(tmp_path)]
-    assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
+    assert statistics.median(losses[-20:]) < 0.7 * statistics.median(losses[:20])  # some batches are far harder
