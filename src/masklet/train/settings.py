@@ -12,7 +12,7 @@ import math
 import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from masklet.model.configs import CONFIGS, ModelConfig
@@ -123,9 +123,9 @@ def defaults(recipe: Any) -> dict[str, Value]:
         part = recipe
         for name in path:
             part = part[int(name)] if isinstance(part, tuple) else getattr(part, name)
-        known = next(each for each in fields(part) if each.name == last)
-        if known.default is not MISSING or known.default_factory is not MISSING:
-            found[key] = _plain(known.default if known.default_factory is MISSING else known.default_factory())
+        start = _default(next(each for each in fields(part) if each.name == last))
+        if start is not MISSING:
+            found[key] = _plain(start)
     return found
 
 
@@ -212,15 +212,18 @@ def _built(made: type, node: _Node, key: str) -> Any:
             raise ValueError(f"there is no setting {_below(key, name)}; there are: {_listed(kinds, key)}")
     given: dict[str, Any] = {}
     for part in fields(made):
-        name, defined = part.name, part.default is not MISSING or part.default_factory is not MISSING
+        name, start = part.name, _default(part)
         if name in node.parts:
-            start = part.default if part.default is not MISSING else None
-            if part.default_factory is not MISSING:
-                start = part.default_factory()
+            start = None if start is MISSING else start
             given[name] = _changed(start, kinds[name], node.parts[name], _below(key, name))
-        elif not defined:
+        elif start is MISSING:
             raise ValueError(f"{key}={made.__name__} needs {_below(key, name)} too: {_wanted(kinds[name])}")
     return _checked(lambda: made(**given), key)
+
+
+def _default(part: Field[Any]) -> Any:
+    """What a field is where nothing is said of it; MISSING where something has to be."""
+    return part.default if part.default_factory is MISSING else part.default_factory()
 
 
 def _checked(make: Callable[[], T], key: str) -> T:
