@@ -146,6 +146,24 @@ def test_a_live_source_is_segmented_corrected_recorded_and_edited(server) -> Non
     assert list((server.data / "recordings").iterdir()) == []
 
 
+def test_an_object_catches_up_with_the_frames_that_came_since_the_one_that_was_clicked_on(server) -> None:
+    with camera(server) as source:
+        for frame in range(4):
+            source.show(frame)
+        source.ask("prompt", frame=1, points=[[34, 30]], labels=[1])
+        assert [(mask.object, mask.mask.frame) for mask in source.masks] == [(1, 1), (1, 2), (1, 3)]
+        source.show(4)
+        source.masks.clear()
+        source.ask("prompt", frame=2, object=1, box=[24, 16, 56, 48])
+        assert [mask.mask.frame for mask in source.masks] == [2, 3, 4], "a correction is carried on as well"
+        corrected = {(1, mask.mask.frame): mask.mask.rle.counts for mask in source.masks}
+        media = source.finish()["media"]
+    with server.page(media["id"]) as page:
+        shown = page.shown()
+        assert set(shown) == {(1, frame) for frame in range(1, 5)}, "it is not tracked to where it was not seen"
+        assert {key: shown[key] for key in corrected} == corrected
+
+
 def test_a_frame_that_is_late_is_skipped_and_nothing_piles_up(serve, model, tmp_path: Path) -> None:
     """The server is held up while frames keep coming: when it goes on, only the newest one is left."""
     held = threading.Event()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +75,16 @@ class LiveSource:
             self._recording.note_object(record)
         self._recording.note_prompt(number, self._session.prompts(number)[command.frame].to_json(), mask)
         return MaskMessage(kind=Kind.STORED, object=number, number=command.frame, mask=mask)
+
+    def follow(self, number: int, frame: int) -> Iterator[MaskMessage]:
+        """Tracks an object from a frame that it was prompted on over those that have come since, one at a time.
+
+        No frame may come in between: what is tracked on it would lack what is still to be remembered.
+        """
+        for result in islice(self._session.propagate(frame, objects=[number]), 1, None):
+            mask = result.objects[number].frame_mask(result.frame)
+            self._recording.note_mask(number, mask)
+            yield MaskMessage(kind=Kind.STORED, object=number, number=result.frame, mask=mask)
 
     def delete(self, number: int) -> None:
         """Forgets an object. Raises ValueError where there is none of that number."""

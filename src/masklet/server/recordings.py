@@ -121,6 +121,13 @@ class Recording:
             self._note_mask(number, mask)
             self._note(prompt={"object": number, "frame": mask.frame, "prompt": prompt})
 
+    def note_mask(self, number: int, mask: FrameMask) -> None:
+        """An object's mask on an earlier picture, in place of what was known. Raises ValueError where the recording was
+        closed."""
+        with self._lock:
+            self._check_open()
+            self._note_mask(number, mask)
+
     def close(self) -> None:
         """Ends writing; the files stay. Closing twice is harmless."""
         with self._lock:

@@ -129,6 +129,7 @@ class _SourcePage:
         self._arrived = asyncio.Event()
         self._commands: asyncio.Queue[SourceCommand] = asyncio.Queue(_MOST_COMMANDS)
         self._sending = asyncio.Lock()
+        self._tracking = asyncio.Lock()
 
     async def serve(self) -> _Ended:
         """Returns how it ended."""
@@ -188,7 +189,8 @@ class _SourcePage:
             about = self._recording.about
             picture = await asyncio.to_thread(decode_jpeg, frame.jpeg, about.width, about.height)
             push = partial(self._source.push, frame.jpeg, picture, frame.seconds)
-            index, masks = await self._in_worker(push, Urgency.TRACKING)
+            async with self._tracking:
+                index, masks = await self._in_worker(push, Urgency.TRACKING)
             recording = self._recording
             await self._say_masks(masks)
             length = {"seconds": round(recording.seconds, 3), "bytes": recording.bytes}
@@ -217,10 +219,14 @@ class _SourcePage:
             await self._in_worker(lambda: self._source.delete(command.object))
             await self._say_objects()
             return {}
-        mask = await self._in_worker(lambda: self._source.prompt(command))
-        if command.object is None:
-            await self._say_objects()
-        await self._say_masks([mask])
+        async with self._tracking:  # the next frame waits until the object has caught up with the last one
+            mask = await self._in_worker(lambda: self._source.prompt(command))
+            if command.object is None:
+                await self._say_objects()
+            await self._say_masks([mask])
+            since = self._source.follow(mask.object, command.frame)
+            while (later := await self._in_worker(lambda: next(since, None), Urgency.TRACKING)) is not None:
+                await self._say_masks([later])
         return {"object": mask.object}
 
     async def _in_worker(self, task: Callable[[], T], urgency: Urgency = Urgency.COMMAND) -> T:
