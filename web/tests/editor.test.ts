@@ -40,6 +40,18 @@ describe("the state", () => {
     expect(server().commands("masks")).toEqual([{ request: 1, type: "masks", start: 0, stop: 32 }]);
   });
 
+  it("has the server make the frame ready that is shown first, and again where a connection is new", async () => {
+    await open();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(server().commands("cursor")).toMatchObject([{ frame: 0 }]);
+    server().drop();
+    await vi.advanceTimersByTimeAsync(500);
+    server().say(hello());
+    await vi.advanceTimersByTimeAsync(500);
+    expect(FakeWebSocket.opened.length).toBe(2);
+    expect(server().commands("cursor")).toMatchObject([{ frame: 0 }]);
+  });
+
   it("follows changes of objects, lanes and masks", async () => {
     await open({ objects: [OBJECT] });
     server().sayBytes(maskBytes({ frame: 3 }));

@@ -214,6 +214,7 @@ export class Editor implements Desk, StageScene {
         this.state.patch({ lanes: new Map(Object.entries(message.lanes).map(([id, lane]) => [Number(id), lane])) });
         this.effects.tell(message.effects);
         this.#askForMasks();
+        this.#tellCursor();
         break;
       case "objects":
         this.#setObjects(message.objects, message.undo, message.redo);
@@ -265,13 +266,17 @@ export class Editor implements Desk, StageScene {
     if (candidates !== null && candidates.frame !== frame) this.prompting.dismissCandidates();
     this.prompting.hover.move(null);
     this.#askForMasks();
-    // The server need not hear of every frame that playback passes.
+    this.#tellCursor();
+  };
+
+  /** Let the server make the frame ready on which the cursor rests; it need not hear of all that playback passes. */
+  #tellCursor(): void {
     this.#cursorTimer ??= setTimeout(() => {
       this.#cursorTimer = undefined;
       if (!this.#socket.ready) return;
       void this.attempt(() => this.send("cursor", { frame: this.player.cursor.get() }));
     }, CURSOR_INTERVAL_MS);
-  };
+  }
 
   #askForMasks(): void {
     if (!this.#socket.ready && this.state.get().connection === "waiting") return;
