@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from masklet.model.configs import HieraConfig, ModelConfig
+from masklet.model.configs import NANO, HieraConfig, ModelConfig
+from masklet.model.sam2 import build
 from masklet.train.recipes import finetune
 
 pytest.importorskip("transformers")
@@ -60,6 +61,18 @@ def test_convolutions_are_counted_with_their_groups(groups, transposed):
         layer(x).sum().backward()
     places = 3 * (12 * 10 if transposed else 6 * 5)  # forward, to the input and to the weights
     assert counted.get_total_flops() == 3 * 2 * places * layer.weight.numel()
+
+
+def test_what_runs_without_gradients_is_counted_as_with_them():
+    """There a CPU has kernels of its own, which torch does not count."""
+    torch.manual_seed(0)
+    model = build(NANO.at(64)).eval()
+    picture = torch.randn(1, 3, 64, 64)
+    with training.counter() as plain:
+        model.encode_image(picture)
+    with torch.inference_mode(), training.counter() as fused:
+        model.encode_image(picture)
+    assert plain.get_total_flops() == fused.get_total_flops() > 0
 
 
 def test_a_click_more_each_round():
