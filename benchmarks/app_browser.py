@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 import subprocess
@@ -56,6 +55,19 @@ PROBE = """(() => {
     });
   }, true);
 })();"""
+
+_WANDER = """([x, y, reach, milliseconds]) => new Promise((resolve) => {
+  const began = performance.now();
+  const move = (now) => {
+    const angle = (now - began) / 250;
+    const at = { clientX: x + reach * Math.cos(angle), clientY: y + reach * Math.sin(1.7 * angle) };
+    const about = { ...at, pointerId: 1, pointerType: "mouse", isPrimary: true, bubbles: true };
+    document.elementFromPoint(at.clientX, at.clientY).dispatchEvent(new PointerEvent("pointermove", about));
+    if (now - began < milliseconds) requestAnimationFrame(move);
+    else resolve();
+  };
+  requestAnimationFrame(move);
+})"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +176,15 @@ class Tab:
         found = self.page.evaluate(f"probe.clicked({before})")
         return found["at"] - found["released"]
 
-    def wander(self, step: int) -> None:
-        """Moves the pointer on, over and around the first disc, at the pace of a hand."""
-        angle = 0.15 * step
+    def wander(self, seconds: float) -> None:
+        """Moves the pointer over and around the first disc, at every screen refresh, at the pace of a hand.
+
+        Within the page: from outside, a machine that is busy with previews does not move it thirty times a second.
+        """
         x, y = middle(self.scene, 0)
-        self.page.mouse.move(*self.spot(x + 60 * math.cos(angle), y + 60 * math.sin(1.7 * angle)))
-        self.page.wait_for_timeout(12)
+        left, top = self.spot(x, y)
+        right, _ = self.spot(x + 60, y)
+        self.page.evaluate(_WANDER, [left, top, right - left, 1000 * seconds])
 
     def settle(self) -> None:
         """Waits until the candidates of a first click are there, and the page rests."""

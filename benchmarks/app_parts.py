@@ -62,16 +62,14 @@ def hover() -> Figures:
     still, moving = [], []
     with _open(Scene(48, HEIGHT, WIDTH, 3)) as (_, tab):
         tab.page.wait_for_timeout(_PREPARED_MS)
-        before, began, step = tab.page.evaluate("probe.added"), time.monotonic(), 0
-        while time.monotonic() - began < seconds:
-            tab.wander(step)
-            step += 1
+        before, began = tab.page.evaluate("probe.added"), time.monotonic()
+        tab.wander(seconds)
         rate = (tab.page.evaluate("probe.added") - before) / (time.monotonic() - began)
         for frame in range(1, 25):
             tab.go_to(frame)
             tab.page.wait_for_timeout(_PREPARED_MS)
-            for step in range(20 * (frame % 2)):
-                tab.wander(step)
+            if frame % 2:
+                tab.wander(0.7)
             (moving if frame % 2 else still).append(tab.click(*middle(tab.scene, frame)))
             tab.settle()
     delay = statistics.median(moving) - statistics.median(still)

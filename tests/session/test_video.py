@@ -14,8 +14,7 @@ from masklet.media import MediaError
 from masklet.model.fast import FAST
 from masklet.model.sam2 import Sam2
 from masklet.session import CORRECT, PUBLISHED, FrameResult, Policy, VideoSession
-from masklet.session.records import Memory
-from masklet.session.results import ObjectMask
+from masklet.session.results import at_frame_size
 from masklet.session.source import KEPT_FRAMES
 
 SQUARE: dict[str, Any] = {"points": [(12, 18)]}
@@ -48,8 +47,7 @@ def test_prompt_answers_at_once_at_the_size_of_the_video(model: Sam2, frames: np
 @pytest.mark.parametrize("size", [(48, 64), (112, 112), (1, 1), (7, 500), (224, 56), (337, 213), (720, 1280)])
 def test_logits_at_the_frame_s_size_are_those_that_torch_makes(size: tuple[int, int]) -> None:
     low = torch.randn(1, 112, 112, generator=torch.Generator().manual_seed(0)) * 8
-    record = Memory(logits=low, pointer=torch.zeros(4), memory=None, score=1.0, iou=0.5)
-    found = ObjectMask(record, size, prompted=False).logits
+    found = at_frame_size(low[0], size)
     expected = F.interpolate(low[None], size=size, mode="bilinear", align_corners=False)[0, 0]
     np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-3)
 

@@ -14,7 +14,7 @@ from masklet.masks.rle import Rle
 from masklet.model.encoder import ImageFeatures
 from masklet.model.prompt_encoder import Points
 from masklet.session.prompts import Prompt, model_points
-from masklet.session.still import resize
+from masklet.session.results import at_frame_size
 from masklet.session.video import VideoSession
 
 
@@ -62,16 +62,15 @@ def candidates(
     decoded = model.decode(alone.embedding, alone, points=tokens, masks=None)
     ious = [float(iou) for iou in decoded.iou[0, 1:]]
     order = sorted(range(len(ious)), key=lambda index: -ious[index])[:most]
-    masks = resize(decoded.logits[:, 1:][:, order].float(), height, width)[0] > 0  # [C, H, W]
     score = float(decoded.object_score[0, 0])
     return [
         FrameMask(
             frame=frame,
-            rle=Rle.encode(mask.cpu().numpy()),
+            rle=Rle.encode(at_frame_size(decoded.logits[0, 1 + index], (height, width)) > 0),
             score=score,
             iou=min(max(ious[index], 0.0), 1.0),
             visible=score > 0,
             prompted=True,
         )
-        for index, mask in zip(order, masks, strict=True)
+        for index in order
     ]
