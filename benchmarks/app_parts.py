@@ -30,6 +30,13 @@ _PREPARED_MS = 500
 """After it the server has looked at a frame that the page has gone to, and at its neighbours."""
 
 
+_UNTIL_TRACKED = """new Promise((resolve) => {
+  const look = () => { if (document.querySelector(".track-progress") === null) resolve(); };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+  look();
+})"""
+
+
 def clicks() -> Figures:
     """Clicks on frames whose features are there, further clicks on them, and clicks on frames that are new."""
     first, further, cold = [], [], []
@@ -181,8 +188,8 @@ def _track(tab: Tab) -> float:
     """Tracks from the first frame on, and returns the seconds that the run took."""
     began = time.monotonic()
     tab.page.keyboard.press("t")
-    tab.page.get_by_role("button", name="Stop").wait_for()
-    tab.page.get_by_role("button", name="Stop").wait_for(state="detached")
+    tab.page.wait_for_selector(".track-progress")
+    tab.page.evaluate(_UNTIL_TRACKED)  # to look for the button at every refresh would take time from the tracking
     return time.monotonic() - began
 
 
