@@ -196,6 +196,18 @@ def test_open_click_track_correct_undo_export(server: Any, open_editor: Open, tm
     assert {(1, frame): masklet[frame].rle.counts for frame in masklet.frames} == corrected
 
 
+def test_a_page_that_rests_paints_nothing(open_editor: Open) -> None:
+    """Even a hidden thing that moves is painted at every refresh: half a core, where there is no graphics card."""
+    editor = open_editor()
+    editor.click_object()
+    moving = "document.getAnimations().filter(({ playState }) => playState === 'running').map((it) => it.animationName)"
+    for _ in range(100):
+        if not (left := editor.tab.evaluate(moving)):
+            break
+        editor.tab.wait_for_timeout(50)
+    assert left == []
+
+
 def test_a_reload_in_the_middle_loses_nothing(open_editor: Open) -> None:
     editor = open_editor()
     editor.click_object()
