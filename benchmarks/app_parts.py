@@ -30,13 +30,6 @@ _PREPARED_MS = 500
 """After it the server has looked at a frame that the page has gone to, and at its neighbours."""
 
 
-_UNTIL_TRACKED = """new Promise((resolve) => {
-  const look = () => { if (document.querySelector(".track-progress") === null) resolve(); };
-  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
-  look();
-})"""
-
-
 def clicks() -> Figures:
     """Clicks on frames whose features are there, further clicks on them, and clicks on frames that are new."""
     first, further, cold = [], [], []
@@ -218,6 +211,12 @@ def _browser_seconds() -> float:
             spent += times.user + times.system
     return spent
 
+
+_UNTIL_TRACKED = """new Promise((resolve) => {
+  const look = () => { if (document.querySelector(".track-progress") === null) resolve(); };
+  new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
+  look();
+})"""
 
 _MOVE = """(milliseconds) => new Promise((resolve) => {
   const overlay = document.querySelectorAll(".stage canvas")[1];

@@ -197,7 +197,7 @@ def test_open_click_track_correct_undo_export(server: Any, open_editor: Open, tm
 
 
 def test_a_page_that_rests_paints_nothing(open_editor: Open) -> None:
-    """Even a hidden thing that moves is painted at every refresh: half a core, where there is no graphics card."""
+    """Even a hidden thing that moves is painted at every refresh: a tenth of a core, without a graphics card."""
     editor = open_editor()
     editor.click_object()
     moving = "document.getAnimations().filter(({ playState }) => playState === 'running').map((it) => it.animationName)"

@@ -175,21 +175,20 @@ def test_video_of_one_frame(model: Sam2, frames: np.ndarray, policy: Policy) -> 
     assert torch.isfinite(corrected.objects[1].low_res).all()
 
 
-@pytest.mark.parametrize("places", [1, 2, engine.PLACES_AT_ONCE])
+@pytest.mark.parametrize(("most", "sizes"), [(1, {1}), (2, {2, 1}), (3, {3})])
 def test_batch_of_objects_equals_one_by_one(
-    model: Sam2, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch, places: int
+    model: Sam2, frames: np.ndarray, monkeypatch: pytest.MonkeyPatch, most: int, sizes: set[int]
 ) -> None:
-    """One object in a batch, two (then one), all three."""
     batches: list[int] = []
     track = Engine._track_batch
     monkeypatch.setattr(Engine, "_track_batch", lambda self, *of: batches.append(len(of[1])) or track(self, *of))
-    monkeypatch.setattr(engine, "PLACES_AT_ONCE", min(places * model.config.grid**2, engine.PLACES_AT_ONCE))
+    monkeypatch.setattr(engine, "PLACES_AT_ONCE", most * model.config.grid**2)
     prompts = {1: SQUARE, 2: {"box": (20, 5, 40, 30)}, 3: {"points": [(50, 40), (5, 5)], "labels": [1, 0]}}
     together = VideoSession(model, frames)
     for object_id, prompt in prompts.items():
         together.prompt(0, object_id, **prompt)
     results = list(together.propagate(stop=12))
-    assert set(batches) == {1: {1}, 2: {2, 1}}.get(places, {3})
+    assert set(batches) == sizes
     for object_id, prompt in prompts.items():
         alone = VideoSession(model, frames)
         alone.prompt(0, object_id, **prompt)

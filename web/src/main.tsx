@@ -2,6 +2,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "./ui/App";
 import "./styles/base.css";
 import "./styles/controls.css";
+import "./styles/popups.css";
 import "./styles/gallery.css";
 import "./styles/projects.css";
 import "./styles/uploads.css";

@@ -1,6 +1,6 @@
 """What a prompt may mean: the masks that the decoder offers for it, without any change of the session.
 
-Legend: C candidates (3), H W video frame, h w = S / 16.
+Legend: H W video frame.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Engine:
         for indices in by_layout.values():
             parts = math.ceil(len(indices) * self.model.config.grid**2 / PLACES_AT_ONCE)
             for part in np.array_split(indices, min(parts, len(indices))):
-                batch = [int(index) for index in part]
+                batch: list[int] = part.tolist()
                 records.update(zip(batch, self._track_batch(features, [selections[i] for i in batch]), strict=True))
         return [records[index] for index in range(len(selections))]
 
