@@ -37,6 +37,20 @@ def test_a_scale_of_ones_own_and_values_of_any_width(width: int):
         torch.testing.assert_close(attend(q, k, v, scale=0.7), expected)
 
 
-def test_narrow_values_have_gradients():
-    q, k, v = (torch.randn(1, 1, n, c, dtype=torch.float64, requires_grad=True) for n, c in ((3, 8), (5, 8), (5, 2)))
+@pytest.mark.parametrize("queries", [32, 400])
+def test_few_keys(queries: int):
+    """Three tokens that an image looks at: 32 queries are answered one by one, 400 key by key."""
+    torch.manual_seed(4)
+    q, k, v = torch.randn(2, 3, queries, 8), 5 * torch.randn(2, 3, 3, 8), torch.randn(2, 3, 3, 8)
+    expected = F.scaled_dot_product_attention(q, k, v, scale=0.7)
+    torch.testing.assert_close(attend(q, k, v, scale=0.7), expected, atol=1e-5, rtol=1e-5)
+    half = attend(*(part.bfloat16() for part in (q, k, v)), scale=0.7)
+    assert half.dtype == torch.bfloat16
+    assert (half.float() - expected).abs().mean() < 0.02
+
+
+@pytest.mark.parametrize("queries", [3, 90])
+def test_gradients(queries: int):
+    sizes = (queries, 8), (5, 8), (5, 2)
+    q, k, v = (torch.randn(1, 1, n, c, dtype=torch.float64, requires_grad=True) for n, c in sizes)
     assert torch.autograd.gradcheck(attend, (q, k, v))

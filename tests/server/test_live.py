@@ -18,7 +18,7 @@ SQUARE = [30.0, 30.0]
 FRAMES, HEIGHT, WIDTH = 8, 64, 96
 
 
-def click(page, object_id: int, frame: int = 0, point=SQUARE, **fields):
+def click(page, object_id: int | None, frame: int = 0, point=SQUARE, **fields):
     return page.do("prompt", frame=frame, object=object_id, points=[point], labels=[1], **fields)
 
 
@@ -53,6 +53,57 @@ def test_a_click_gives_the_session_s_mask_where_it_was(server, model: Sam2, clip
         assert click(page, number, point=[40, 40])["candidates"] == 0
         assert click(page, number, fresh=True)["candidates"] == 3
         assert page.masks[-1].mask.rle.counts == mask.mask.rle.counts
+
+
+def test_a_click_may_make_its_object(server) -> None:
+    with server.page(server.media()) as page:
+        assert click(page, None)["object"] == 1
+        told = page.events.index(page.event("objects"))
+        assert [thing["name"] for thing in page.events[told]["objects"]] == ["Object 1"]
+        assert click(page, None, frame=2)["object"] == 2
+        masks = page.shown()
+        assert set(masks) == {(1, 0), (2, 2)}
+        page.do("undo")
+        assert [thing["id"] for thing in page.event("objects")["objects"]] == [1]
+        assert set(page.shown()) == {(1, 0)}
+        page.do("redo")
+        assert [thing["id"] for thing in page.event("objects")["objects"]] == [1, 2]
+        assert page.shown() == masks
+        # What comes next goes on from the object's mask, also in the model's memory.
+        assert click(page, 2, frame=2, point=[40, 40])["candidates"] == 0
+        page.do("track", direction="forward", start=0)
+        page.finished()
+        assert {number for number, frame in page.shown() if frame == FRAMES - 1} == {1, 2}
+
+
+def test_a_prompt_that_is_refused_makes_no_object(server) -> None:
+    with server.page(server.media()) as page:
+        assert "frame" in page.refused("prompt", frame=FRAMES, object=None, points=[SQUARE], labels=[1])
+        assert "outside" in page.refused("prompt", frame=0, object=None, points=[[WIDTH + 1, 3]], labels=[1])
+        assert "run lengths" in page.refused("mask", frame=0, object=None, counts="01")
+        assert page.refused("prompt", frame=0, points=[SQUARE], labels=[1]) == "object: Field required"
+    with server.page(server.media()) as page:
+        assert page.hello["objects"] == []
+        assert click(page, None)["object"] == 1
+
+
+def test_new_objects_never_share_a_number(server) -> None:
+    """Those that commands make at once are made on different threads."""
+    with server.page(server.media()) as page:
+        for _ in range(5):
+            page.send("prompt", frame=0, object=None, points=[SQUARE], labels=[1])
+        with server.page(server.media()) as other:
+            numbers = [other.do("object-add")["object"] for _ in range(5)]
+            drawn = np.zeros((HEIGHT, WIDTH), bool)
+            drawn[16:48, 17:48] = True
+            counts = Rle.encode(drawn).counts.decode("ascii")
+            numbers.append(other.do("mask", frame=1, object=None, counts=counts)["object"])
+    with server.page(server.media()) as page:
+        found = [thing["id"] for thing in page.hello["objects"]]
+        assert found == sorted(set(found))
+        assert len(found) == 11
+        assert set(numbers) <= set(found)
+        assert page.hello["lanes"][str(numbers[-1])]["edited"] == [1]
 
 
 def test_tracking_streams_masks_and_undo_restores_what_was_there(server) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -14,7 +15,7 @@ import torch
 from masklet.cli.threads import share_cores
 from masklet.server import studio
 from masklet.server.gently import gently
-from masklet.server.heap import give_back
+from masklet.server.heap import give_back, settle
 from masklet.server.settings import Limits
 from masklet.session.cores import on_one_core
 
@@ -32,6 +33,20 @@ def test_memory_that_is_free_goes_back_to_the_system() -> None:
     give_back()
     assert process.memory_info().rss < full - 100e6
     assert len(kept) == 40
+
+
+def test_what_a_server_begins_with_is_not_looked_through_for_garbage(
+    serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = threading.Event()
+    monkeypatch.setattr(studio, "settle", lambda: (settle(), loaded.set()))
+    try:
+        with serve(tmp_path):
+            assert loaded.wait(60)
+            kept = gc.get_freeze_count()
+            assert kept > 10 * len(gc.get_objects())
+    finally:
+        gc.unfreeze()
 
 
 def test_a_media_that_expires_gives_its_memory_back(serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

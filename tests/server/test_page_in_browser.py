@@ -208,6 +208,15 @@ def test_a_page_that_rests_paints_nothing(open_editor: Open) -> None:
     assert left == []
 
 
+def test_one_undo_takes_a_new_object_and_its_click_back(open_editor: Open) -> None:
+    editor = open_editor()
+    editor.click_object()
+    editor.tab.keyboard.press("Control+z")
+    expect(editor.tab.locator(".lane")).to_have_count(0)
+    editor.tab.keyboard.press("Control+Shift+z")
+    editor.wait_for("prompted in frames 0")
+
+
 def test_a_reload_in_the_middle_loses_nothing(open_editor: Open) -> None:
     editor = open_editor()
     editor.click_object()
@@ -232,8 +241,9 @@ def test_two_tabs_show_the_same(open_editor: Open) -> None:
     two.tab.keyboard.press("Enter")
     one.wait_for("^Square: ")
     two.tab.keyboard.press("Control+z")
+    one.wait_for("^Object 1: ")
     two.tab.keyboard.press("Control+z")
-    one.wait_for("^Object 1: no masks yet")
+    expect(one.lane).to_have_count(0)
 
 
 def test_the_keyboard_alone_is_enough(server: Any, open_editor: Open) -> None:
@@ -354,8 +364,8 @@ def test_a_team_logs_in_and_out(serve_team: Any, new_tab: Callable[..., Any], cl
         editor = Editor(tab)
         editor.wait_for_frame(0)
         editor.click_object()
-        (edit, _) = ada.http.get(f"/api/media/{media}/revisions").json()["revisions"]
-        assert (edit["kind"], edit["author"]) == ("object-add", "ada")
+        (edit,) = ada.http.get(f"/api/media/{media}/revisions").json()["revisions"]
+        assert (edit["kind"], edit["author"]) == ("prompt", "ada")
 
         tab.request.delete(f"{team.server.url}/api/login", headers={"origin": team.server.url})
         expect(token).to_be_focused()

@@ -91,41 +91,52 @@ describe("the state", () => {
 describe("a click", () => {
   const click = (x: number, y: number, label: 0 | 1 = 1) => editor.apply({ kind: "click", at: { x, y }, label });
 
-  it("makes an object where there is none, then prompts it", async () => {
+  const made = (id: number) =>
+    server().say({ type: "objects", sequence: 2, objects: [{ ...OBJECT, id }], undo: true, redo: false, effects: 0 });
+
+  it("makes an object where there is none, with the same command", async () => {
     await open();
     const clicked = click(2.5, 3);
     await settle();
-    server().answer("object-add", { object: 4 });
-    server().say({
-      type: "objects",
-      sequence: 2,
-      objects: [{ ...OBJECT, id: 4 }],
-      undo: true,
-      redo: false,
-      effects: 0,
-    });
-    await settle();
     expect(server().commands("prompt")).toEqual([
-      expect.objectContaining({ frame: 0, object: 4, points: [[2.5, 3]], labels: [1], box: null, fresh: false }),
+      expect.objectContaining({ frame: 0, object: null, points: [[2.5, 3]], labels: [1], box: null, fresh: false }),
     ]);
-    server().answer("prompt", { candidates: 0 });
+    const mark = { points: [[2.5, 3]], labels: [1], box: null };
+    expect(editor.prompting.promptsAt(0).pending).toEqual(mark);
+    made(4);
+    expect(editor.prompting.promptsAt(0).pending).toEqual(mark);
+    server().answer("prompt", { object: 4, candidates: 0 });
     await clicked;
     expect(editor.state.get().selected).toBe(4);
+    expect(editor.prompting.promptsAt(0).pending).toBeNull();
   });
 
   it("twice in a row makes one object", async () => {
     await open();
     void click(1, 1);
+    await settle();
     void click(2, 2);
     await settle();
-    expect(server().commands("object-add").length).toBe(1);
-    server().answer("object-add", { object: 1 });
-    await settle();
-    expect(
+    const objects = () =>
       server()
         .commands("prompt")
-        .map((prompt) => prompt.object),
-    ).toEqual([1, 1]);
+        .map((prompt) => prompt.object);
+    expect(objects()).toEqual([null]);
+    made(1);
+    server().answer("prompt", { object: 1, candidates: 0 });
+    await settle();
+    expect(objects()).toEqual([null, 1]);
+  });
+
+  it("that could not make an object leaves it to the next one", async () => {
+    await open();
+    const first = click(1, 1);
+    await settle();
+    server().say({ type: "error", request: server().commands("prompt")[0]?.request, message: "no" });
+    await first;
+    void click(2, 2);
+    await settle();
+    expect(server().commands("prompt").at(-1)?.object).toBeNull();
   });
 
   it("shows its mark until the server has it", async () => {
@@ -136,7 +147,7 @@ describe("a click", () => {
     expect(editor.prompting.promptsAt(0).known).toBeNull();
     const prompts = { "0": { points: [[1, 1]], labels: [0], box: null } };
     server().say({ type: "lanes", sequence: 2, lanes: { "1": { ...LANE, prompts } } });
-    server().answer("prompt", { candidates: 0 });
+    server().answer("prompt", { object: 1, candidates: 0 });
     await clicked;
     expect(editor.prompting.promptsAt(0)).toEqual({ known: prompts["0"], pending: null });
     expect(editor.state.get().working).toBe(0);
@@ -146,7 +157,7 @@ describe("a click", () => {
     await open({ objects: [OBJECT] });
     const clicked = click(1, 1);
     await settle();
-    server().answer("prompt", { candidates: 3 });
+    server().answer("prompt", { object: 1, candidates: 3 });
     await vi.advanceTimersByTimeAsync(100);
     const request = server().commands("candidates").at(-1)?.request as number;
     for (const iou of [0.9, 0.8, 0.7]) server().sayBytes(maskBytes({ kind: 3, number: request, iou }));
@@ -319,12 +330,47 @@ describe("the hover preview", () => {
     expect(server().commands("preview").length).toBe(2);
   });
 
-  it("does not ask where the pointer presses as soon as it has come", async () => {
+  const click = (x: number, y: number, label: 0 | 1 = 1) => editor.apply({ kind: "click", at: { x, y }, label });
+  const preview = async (x: number, y: number) => {
+    editor.hoverAt({ x, y });
+    await vi.advanceTimersByTimeAsync(50);
+    server().sayBytes(maskBytes({ kind: 2, number: server().commands("preview").at(-1)?.request as number }));
+    server().answer("preview");
+    await settle();
+    expect(editor.looks()).toMatchObject([{ dashed: true }]);
+  };
+
+  it("does not ask where the pointer clicks as soon as it has come", async () => {
     await open({ objects: [OBJECT] });
     editor.hoverAt({ x: 1, y: 1 });
-    editor.hoverAt(null); // pressed
+    void click(1, 1);
     await vi.advanceTimersByTimeAsync(100);
     expect(server().commands("preview")).toEqual([]);
+  });
+
+  it("stays when it is clicked, until the click's own mask is here", async () => {
+    await open({ objects: [OBJECT] });
+    await preview(1, 1);
+    const clicked = click(1.5, 1);
+    editor.hoverAt({ x: 4, y: 4 });
+    await settle();
+    expect(editor.looks()).toMatchObject([{ dashed: true }]);
+    server().sayBytes(maskBytes({ frame: 0 }));
+    server().answer("prompt", { object: 1, candidates: 0 });
+    await clicked;
+    expect(editor.looks()).toMatchObject([{ dashed: false }]);
+    expect(server().commands("preview").length).toBe(1);
+  });
+
+  it.each([
+    ["beside it", 6, 1],
+    ["for what it is not", 1, 0],
+  ] as const)("goes with a click %s", async (_, x, label) => {
+    await open({ objects: [OBJECT] });
+    await preview(1, 1);
+    void click(x, 1, label);
+    await settle();
+    expect(editor.looks()).toEqual([]);
   });
 });
 

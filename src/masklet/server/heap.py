@@ -1,10 +1,17 @@
-"""Memory that Python has freed, given back to the system."""
+"""Memory that stays, and memory that Python has freed and the system gets back."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 import sys
+
+
+def settle() -> None:
+    """All that is there now stays for good: the collector of reference cycles no longer looks at it. With PyTorch
+    loaded it looks at half a million objects, every now and then, and for 0.15 s nothing else happens."""
+    gc.collect()
+    gc.freeze()
 
 
 def give_back() -> None:

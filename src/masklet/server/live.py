@@ -40,6 +40,7 @@ class Live:
         self.lock = threading.RLock()
         self._state = store.state(media.id)
         self._sequence = 0
+        self._given_out = 0  # the last of the objects' numbers
         self._outboxes: list[Outbox] = []
         self.job: dict[str, Any] | None = None
         self.left = time.monotonic()
@@ -146,11 +147,14 @@ class Live:
     # -- edits --------------------------------------------------------------------------------------------------------
 
     def next_object(self, count: int = 1) -> int:
-        """The number of the first of `count` new objects. Raises ValueError where there would be too many."""
-        number = self._store.next_object(self.media.id)
-        if number + count > 2**16:
-            raise ValueError("a media holds at most 65535 objects")
-        return number
+        """The number of the first of `count` new objects; nobody else gets them. Raises ValueError where there would be
+        too many."""
+        with self.lock:
+            number = max(self._store.next_object(self.media.id), self._given_out + 1)
+            if number + count > 2**16:
+                raise ValueError("a media holds at most 65535 objects")
+            self._given_out = number + count - 1
+            return number
 
     def commit(self, kind: str, payload: Mapping[str, Any], change: Change) -> Applied:
         """Stores an edit of the visitor, then tells every page. Raises ValueError where the media was changed
@@ -223,6 +227,7 @@ class Live:
 
     def _follow(self, applied: Applied, sent: Mapping[tuple[int, int], MaskRecord] | None) -> None:
         self._state.apply(applied)
+        self._tell_objects()  # before their masks: a page knows what it shows
         gone = [key for key, entry in applied.masks.items() if entry is None or sent is None]
         for number, frames in _by_object(gone).items():
             self._tell_change({"type": "dropped", "object": number, "frames": spans(frames)})
@@ -233,7 +238,6 @@ class Live:
             for number, frame in kept:
                 record = sent[number, frame]
                 self._post_mask(self._outboxes, number, record.mask, edited=record.edited)
-        self._tell_objects()
         self.tell_lanes({number for number, _ in (*applied.masks, *applied.prompts)} | set(applied.objects))
 
     def _start_over(self) -> None:

@@ -118,9 +118,11 @@ class ObjectMerge(Command):
 
 
 class PromptCommand(Command):
+    """Of an object, or (null) of a new one."""
+
     type: Literal["prompt"]
     frame: Frame
-    object: Number
+    object: Number | None
     points: Annotated[list[tuple[Coordinate, Coordinate]], Field(max_length=1000, strict=False)] = []
     labels: Annotated[list[Literal[0, 1]], Field(max_length=1000)] = []
     box: Annotated[list[Coordinate], Field(min_length=4, max_length=4)] | None = None
@@ -128,9 +130,11 @@ class PromptCommand(Command):
 
 
 class MaskCommand(Command):
+    """Of an object, or (null) of a new one."""
+
     type: Literal["mask"]
     frame: Frame
-    object: Number
+    object: Number | None
     counts: Annotated[str, Field(max_length=_MOST_COUNTS)]
 
 

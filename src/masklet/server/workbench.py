@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from masklet.masks import FrameMask, Masklet, Rle
@@ -91,16 +91,9 @@ class Workbench:
     # -- objects ------------------------------------------------------------------------------------------------------
 
     def add_object(self, command: ObjectAdd) -> dict[str, Any]:
-        with self.live.lock:
-            number = self.live.next_object()
-            red, green, blue = object_colour(number)
-            record = ObjectRecord(
-                object=number,
-                name=command.name or f"Object {number}",
-                colour=(command.colour or f"#{red:02x}{green:02x}{blue:02x}").lower(),
-            )
-            self.live.commit("object-add", {"object": number}, Change(objects=(record,)))
-        return {"object": number}
+        record = _new_object(self.live.next_object(), command.name, command.colour)
+        self.live.commit("object-add", {"object": record.object}, Change(objects=(record,)))
+        return {"object": record.object}
 
     def change_object(self, command: ObjectChange) -> dict[str, Any]:
         fields = command.model_dump(exclude_none=True, exclude={"type", "request", "object"})
@@ -153,11 +146,10 @@ class Workbench:
     def import_masks(self, masklets: Sequence[Masklet], every: int) -> Change:
         """Makes objects of masks from a file; of the frames with masks each `every`-th becomes a prompt."""
         self._tracking.end("stopped")
-        with self.live.lock:
-            first = self.live.next_object(len(masklets))
-            change = as_change(masklets, first, every)
-            numbers = [record.object for record in change.objects]
-            self.live.commit("import", {"objects": numbers, "every": every}, change)
+        first = self.live.next_object(len(masklets))
+        change = as_change(masklets, first, every)
+        numbers = [record.object for record in change.objects]
+        self.live.commit("import", {"objects": numbers, "every": every}, change)
         self._model.drop()
         return change
 
@@ -168,39 +160,40 @@ class Workbench:
 
     def prompt(self, command: PromptCommand) -> dict[str, Any]:
         self._tracking.end("stopped")
-        self.live.editable(command.object)
         prompt = Prompt.checked(
             self._size,
             points=command.points or None,
             labels=command.labels if command.points or command.labels else None,
             box=command.box,
         )
-        earlier = self.live.state.prompts.get(command.object, {}).get(command.frame)
+        target = self._target(command.object, command.frame)
+        number, frame = target.object, command.frame
+        earlier = self.live.state.prompts.get(number, {}).get(frame)
         session = self._model.ready(self.live.state)
         changes = 1
         if earlier is not None and command.fresh:
             # Without this the earlier mask would be a prompt too.
-            session.clear(frame=command.frame, object_id=command.object)
-            session.forget(command.object, [command.frame])
+            session.clear(frame=frame, object_id=number)
+            session.forget(number, [frame])
             changes = 2
         elif earlier is not None and not is_drawn(earlier):
             prompt = _added(Prompt.from_json(dict(earlier)), prompt)
         elif earlier is None and not command.fresh:
-            changes += self._remind(session, command.object, command.frame)
-        session.features(command.frame)
+            changes += self._remind(session, number, frame)
+        session.features(frame)
         with on_one_core():
-            result = point_at(session, command.frame, command.object, prompt)
-            found = result.objects[command.object].frame_mask(command.frame)
-        self._commit_prompt("prompt", command, found, prompt.to_json(), changes=changes)
-        return {"candidates": 3 if _ambiguous(prompt) else 0}
+            result = point_at(session, frame, number, prompt)
+            found = result.objects[number].frame_mask(frame)
+        self._commit_prompt("prompt", target, found, prompt.to_json(), changes=changes)
+        return {"object": number, "candidates": 3 if _ambiguous(prompt) else 0}
 
     def give_mask(self, command: MaskCommand) -> dict[str, Any]:
         self._tracking.end("stopped")
-        self.live.editable(command.object)
         height, width = self._size
         rle = Rle.from_coco({"size": [height, width], "counts": command.counts})
-        self._take_mask("mask", command, replace(FrameMask.given(command.frame, rle), prompted=True), drawn())
-        return {}
+        target = self._target(command.object, command.frame)
+        self._take_mask("mask", target, replace(FrameMask.given(command.frame, rle), prompted=True), drawn())
+        return {"object": target.object}
 
     def candidates(self, command: Candidates) -> list[MaskMessage]:
         """Three masks, best first."""
@@ -212,10 +205,10 @@ class Workbench:
 
     def choose(self, command: Choose) -> dict[str, Any]:
         self._tracking.end("stopped")
-        self.live.editable(command.object)
+        target = self._target(command.object, command.frame)
         mask = self._candidates(command)[command.candidate]
         click = {**self.live.state.prompts[command.object][command.frame], "candidate": command.candidate}
-        self._take_mask("choose", command, mask, click)
+        self._take_mask("choose", target, mask, click)
         return {}
 
     def preview(self, command: Preview) -> MaskMessage:
@@ -316,8 +309,16 @@ class Workbench:
         session.prompt(frame, number, mask=stored.decode())
         return 1
 
-    def _take_mask(self, kind: str, command: MaskCommand | Choose, mask: FrameMask, stored: Mapping[str, Any]) -> None:
-        number, frame = command.object, command.frame
+    def _target(self, number: int | None, frame: int) -> _Target:
+        """The object that a prompt on a frame is for. Raises ValueError where it is locked or absent."""
+        if number is None:
+            self._model.ready(self.live.state).source.check(frame)
+            record = _new_object(self.live.next_object())
+            return _Target(record.object, (record,))
+        return _Target(self.live.editable(number).object)
+
+    def _take_mask(self, kind: str, target: _Target, mask: FrameMask, stored: Mapping[str, Any]) -> None:
+        number, frame = target.object, mask.frame
         session = self._model.ready(self.live.state)
         changes = 1
         if mask.rle:
@@ -329,12 +330,12 @@ class Workbench:
         else:
             session.source.check(frame)
             changes = 0
-        self._commit_prompt(kind, command, mask, stored, edited=True, changes=changes)
+        self._commit_prompt(kind, target, mask, stored, edited=True, changes=changes)
 
     def _commit_prompt(
         self,
         kind: str,
-        command: PromptCommand | MaskCommand | Choose,
+        target: _Target,
         mask: FrameMask,
         stored: Mapping[str, Any],
         *,
@@ -342,8 +343,9 @@ class Workbench:
         changes: int = 1,
     ) -> Applied:
         """Stores what the session has already been told; where that fails, the session is made anew."""
-        number, frame = command.object, command.frame
+        number, frame = target.object, mask.frame
         change = Change(
+            objects=target.new,
             prompts=(PromptRecord(object=number, frame=frame, prompt=stored),),
             masks=(MaskRecord(object=number, frame=frame, mask=mask, edited=edited),),
         )
@@ -380,6 +382,23 @@ class Workbench:
             prompts=tuple(PromptRecord(object=n, frame=f, prompt=None) for n, f in prompts),
             masks=tuple(MaskRecord(object=n, frame=f, mask=None) for n, f in masks),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The object that a prompt is for; `new`: its record, where this prompt makes it."""
+
+    object: int
+    new: tuple[ObjectRecord, ...] = ()
+
+
+def _new_object(number: int, name: str | None = None, colour: str | None = None) -> ObjectRecord:
+    red, green, blue = object_colour(number)
+    return ObjectRecord(
+        object=number,
+        name=name or f"Object {number}",
+        colour=(colour or f"#{red:02x}{green:02x}{blue:02x}").lower(),
+    )
 
 
 def _ambiguous(prompt: Prompt) -> bool:

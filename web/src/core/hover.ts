@@ -10,6 +10,8 @@ export interface Place extends Point {
 const INTERVAL_MS = 25;
 /** A pointer that has just come may press at once: what it points at is then no longer a question. */
 const FIRST_AFTER_MS = 20;
+/** A click so many pixels of the frame beside the previewed place means the same. */
+const SAME_PLACE = 3;
 
 export class HoverPreview {
   readonly #ask: (place: Place) => Promise<MaskMessage | null>;
@@ -44,6 +46,13 @@ export class HoverPreview {
       return;
     }
     if (!this.#asking) void this.#run();
+  }
+
+  /** A click: where it is what the preview shows, that stays until the click's own mask is here. */
+  hold(click: Place): void {
+    const shown = this.#mask === null ? null : this.#answered;
+    const isNear = shown?.frame === click.frame && Math.hypot(shown.x - click.x, shown.y - click.y) <= SAME_PLACE;
+    this.move(isNear ? shown : null);
   }
 
   async #run(): Promise<void> {

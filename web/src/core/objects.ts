@@ -4,25 +4,18 @@ import type { Commands } from "./protocol";
 
 export class Objects {
   readonly #desk: Desk;
-  #creating: Promise<number> | null = null;
 
   constructor(desk: Desk) {
     this.#desk = desk;
   }
 
-  /** Make an object and select it; its number, or null where the server refused. */
-  readonly add = (): Promise<number | null> =>
-    this.#desk.attempt(async () => {
-      // Two clicks in a row are about one new object.
-      this.#creating ??= this.#desk.send("object-add", {}).then(({ answer }) => answer.object);
-      try {
-        const object = await this.#creating;
-        this.#desk.select(object);
-        return object;
-      } finally {
-        this.#creating = null;
-      }
+  /** Make an object and select it. */
+  readonly add = (): void => {
+    void this.#desk.attempt(async () => {
+      const { answer } = await this.#desk.send("object-add", {});
+      this.#desk.select(answer.object);
     });
+  };
 
   change(object: number, change: Omit<Commands["object-change"], "object">): void {
     void this.#desk.attempt(() => this.#desk.send("object-change", { object, ...change }));

@@ -1,7 +1,6 @@
 /** Prompts on the shown frame: clicks, boxes, masks edited by hand, the candidates of a click, the hover preview. */
 import type { Desk } from "./desk";
 import { HoverPreview } from "./hover";
-import type { Objects } from "./objects";
 import type { Prompt } from "./protocol";
 import { encodeCounts, type Mask } from "./rle";
 import { CommandRefused } from "./socket";
@@ -11,7 +10,8 @@ import { edited, type Gesture } from "./tools";
 const MASK_FIRST_MS = 50;
 
 interface PendingPrompt {
-  readonly object: number;
+  /** null: one that it makes. */
+  readonly object: number | null;
   readonly frame: number;
   readonly prompt: Prompt;
 }
@@ -25,14 +25,14 @@ export interface FramePrompts {
 export class Prompting {
   readonly hover: HoverPreview;
   readonly #desk: Desk;
-  readonly #objects: Objects;
   /** Masks edited by hand that the server has not confirmed, by "object:frame". */
   readonly #drafts = new Map<string, Mask>();
   #pending: readonly PendingPrompt[] = [];
+  /** The number of an object that a prompt on its way makes; null in it: the server has refused. */
+  #creating: Promise<number | null> | null = null;
 
-  constructor(desk: Desk, objects: Objects) {
+  constructor(desk: Desk) {
     this.#desk = desk;
-    this.#objects = objects;
     this.hover = new HoverPreview(
       ({ frame, x, y }) => desk.send("preview", { frame, x, y }).then((reply) => reply.masks[0] ?? null),
       desk.redraw,
@@ -47,7 +47,7 @@ export class Prompting {
   /** Prompts of the selected object in a frame. */
   promptsAt(frame: number): FramePrompts {
     const { selected, lanes } = this.#desk.state.get();
-    const mine = this.#pending.filter((entry) => entry.frame === frame && entry.object === selected);
+    const mine = this.#pending.filter((entry) => entry.frame === frame && (entry.object ?? selected) === selected);
     const pending =
       mine.length === 0
         ? null
@@ -63,11 +63,12 @@ export class Prompting {
   /** The pointer rests on the picture (null: it left): show what a click would give, where that is true. */
   hoverAt(point: { x: number; y: number } | null): void {
     const { selected, job, working, connection } = this.#desk.state.get();
+    if (working > 0) return;
     const { tool, value, preview } = this.#desk.settings.get();
     const { shown: frame, playing } = this.#desk.player;
     // A click beside an existing mask corrects it; what it alone would give is then no preview of it.
     const isFirst = selected === null || (this.maskOf(selected, frame) === null && !this.#isPrompted(selected, frame));
-    const idle = job === null && working === 0 && !playing.get() && connection === "open";
+    const idle = job === null && !playing.get() && connection === "open";
     const place = point !== null && preview && tool === "click" && value === 1 && isFirst && idle;
     this.hover.move(place ? { frame, x: point.x, y: point.y } : null);
   }
@@ -77,8 +78,11 @@ export class Prompting {
     this.#desk.player.pause();
     if (gesture.kind === "click") {
       const { at, label } = gesture;
+      if (label === 1) this.hover.hold({ frame: this.#desk.player.shown, ...at });
+      else this.hover.move(null);
       await this.#prompt({ points: [[at.x, at.y]], labels: [label], box: null }, false);
     } else if (gesture.kind === "box") {
+      this.hover.move(null);
       await this.#prompt({ points: [], labels: [], box: gesture.box }, true);
     } else {
       await this.#editMask(gesture);
@@ -117,15 +121,16 @@ export class Prompting {
   async #prompt(prompt: Prompt, fresh: boolean): Promise<void> {
     const frame = this.#desk.player.shown;
     this.dismissCandidates();
-    this.hover.move(null);
     await this.#desk.attempt(async () => {
       const object = await this.#target();
       const entry: PendingPrompt = { object, frame, prompt };
       this.#setPending([...this.#pending, entry]);
       try {
-        const { answer } = await this.#desk.send("prompt", { ...prompt, frame, object, fresh });
-        this.#sayResult(object, frame);
-        if (answer.candidates > 1) await this.#loadCandidates(object, frame);
+        const sent = this.#desk.send("prompt", { ...prompt, frame, object, fresh });
+        if (object === null) this.#expectObject(sent);
+        const { answer } = await sent.finally(() => this.hover.move(null));
+        this.#sayResult(answer.object, frame);
+        if (answer.candidates > 1) await this.#loadCandidates(answer.object, frame);
       } finally {
         this.#setPending(this.#pending.filter((other) => other !== entry));
       }
@@ -137,14 +142,17 @@ export class Prompting {
     this.dismissCandidates();
     await this.#desk.attempt(async () => {
       const object = await this.#target();
-      const mask = edited(this.maskOf(object, frame), this.#desk.media, gesture);
+      const before = object === null ? null : this.maskOf(object, frame);
+      const mask = edited(before, this.#desk.media, gesture);
       if (mask === null) return;
       const key = `${object}:${frame}`;
       this.#drafts.set(key, mask);
       this.#desk.redraw();
       try {
-        await this.#desk.send("mask", { frame, object, counts: encodeCounts(mask.runs) });
-        this.#sayResult(object, frame);
+        const sent = this.#desk.send("mask", { frame, object, counts: encodeCounts(mask.runs) });
+        if (object === null) this.#expectObject(sent);
+        const { answer } = await sent;
+        this.#sayResult(answer.object, frame);
       } finally {
         // A later stroke has a draft of its own.
         if (this.#drafts.get(key) === mask) this.#drafts.delete(key);
@@ -161,15 +169,27 @@ export class Prompting {
     this.#desk.state.patch({ candidates: { object, frame, masks, chosen: 0, tried: null } });
   }
 
-  /** The object that a prompt is for: the selected one, or a new one. */
-  async #target(): Promise<number> {
+  /** Select the object that a prompt on its way makes; prompts that follow are for it too. */
+  #expectObject(sent: Promise<{ readonly answer: { readonly object: number } }>): void {
+    this.#creating = sent
+      .then(
+        ({ answer }) => answer.object,
+        () => null,
+      )
+      .finally(() => {
+        this.#creating = null;
+      });
+    void this.#creating.then((object) => {
+      if (object !== null) this.#desk.select(object);
+    });
+  }
+
+  /** The object that a prompt is for: the selected one, or (null) a new one. */
+  async #target(): Promise<number | null> {
     const object = this.#desk.object(this.#desk.state.get().selected);
     if (object?.locked) throw new CommandRefused(`${object.name} is locked; unlock it to change it`);
     if (object?.hidden) throw new CommandRefused(`${object.name} is hidden; show it to change it`);
-    if (object !== undefined) return object.id;
-    const added = await this.#objects.add();
-    if (added === null) throw new CommandRefused("no object could be added");
-    return added;
+    return object?.id ?? (await this.#creating);
   }
 
   #isPrompted(object: number, frame: number): boolean {

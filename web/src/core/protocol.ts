@@ -47,8 +47,9 @@ export interface Commands {
   "object-change": { object: number; name?: string; colour?: string; hidden?: boolean; locked?: boolean };
   "object-delete": { object: number };
   "object-merge": { objects: readonly number[]; into: number };
-  prompt: { frame: number; object: number; fresh: boolean } & Prompt;
-  mask: { frame: number; object: number; counts: string };
+  /** Of an object, or (null) of a new one; so is `mask`. */
+  prompt: { frame: number; object: number | null; fresh: boolean } & Prompt;
+  mask: { frame: number; object: number | null; counts: string };
   candidates: { frame: number; object: number };
   choose: { frame: number; object: number; candidate: number };
   preview: { frame: number; x: number; y: number };
@@ -71,7 +72,8 @@ export interface Commands {
 /** What `done` carries, for the commands whose answer says more than that they are done. */
 export interface Answers {
   "object-add": { object: number };
-  prompt: { candidates: number };
+  prompt: { object: number; candidates: number };
+  mask: { object: number };
   /** Which these are, as `hello` and `objects` tell. */
   effects: { effects: number };
   track: { job: number };

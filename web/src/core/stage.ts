@@ -228,15 +228,17 @@ export class Stage {
     const at = this.#at(event);
     this.#overlay.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, at);
-    this.#scene.hoverAt(null);
+    const { tool } = this.#scene.settings.get();
+    const negative = event.button === 2 || event.altKey;
+    // What a click would give stays shown where that is what is pressed.
+    const isClick = tool === "click" && event.button !== 1 && !negative;
+    if (!isClick || this.#pointers.size > 1) this.#scene.hoverAt(null);
     if (this.#pointers.size === 2) {
       this.#pen.cancel();
       this.#mode = "pinch";
       return;
     }
     if (this.#pointers.size > 2) return;
-    const { tool } = this.#scene.settings.get();
-    const negative = event.button === 2 || event.altKey;
     if (event.button === 1 || tool === "hand") this.#mode = "pan";
     else if (tool === "click") {
       this.#mode = "press";
@@ -269,6 +271,7 @@ export class Stage {
       if (Math.hypot(at.x - from.x, at.y - from.y) > slop) {
         // With the click tool, a drag moves the picture.
         this.#mode = "pan";
+        this.#scene.hoverAt(null);
         this.#panBy({ x: at.x - from.x, y: at.y - from.y });
       }
     }

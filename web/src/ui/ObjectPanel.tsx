@@ -23,7 +23,7 @@ export function ObjectPanel({ open, onImport, children }: ObjectPanelProps) {
         {objects.length > 0 && <span className="count">{objects.length}</span>}
         <span className="spacer" />
         <IconButton icon="import" label="Import masks" keys="Mod+i" onClick={onImport} />
-        <IconButton icon="add" label="New object" keys="n" text="New" onClick={() => void editor.objects.add()} />
+        <IconButton icon="add" label="New object" keys="n" text="New" onClick={editor.objects.add} />
       </div>
       {objects.length === 0 ? (
         <p className="panel-empty">No objects yet. The first click on the picture makes one.</p>

@@ -109,7 +109,7 @@ export function editorBindings(editor: Editor, stage: Stage | null, sheets: Shee
       run: () => stage?.pressCrosshair(true),
     },
 
-    { keys: ["n"], group: "Objects", label: "New object", run: () => void editor.objects.add() },
+    { keys: ["n"], group: "Objects", label: "New object", run: editor.objects.add },
     ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => ({
       keys: [String(n)],
       group: "Objects",
