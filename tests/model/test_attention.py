@@ -37,6 +37,33 @@ def test_a_scale_of_ones_own_and_values_of_any_width(width: int):
         torch.testing.assert_close(attend(q, k, v, scale=0.7), expected)
 
 
+@pytest.mark.parametrize("at_once", [1, 100, 1 << 20])
+@torch.inference_mode()
+def test_bfloat16_in_products(monkeypatch: pytest.MonkeyPatch, at_once: int):
+    """What processors do that multiply vectors of bfloat16: about as exact as the fused kernel, whatever is done at
+    once, with values of any width."""
+    monkeypatch.setattr(attention, "_is_bfloat16_fused_slowly", lambda: True)
+    monkeypatch.setattr(attention, "_ROUNDED_SCORES_AT_ONCE", at_once)
+    monkeypatch.setattr(attention, "_MANY", 30)
+    monkeypatch.setattr(attention.native, "usable", lambda *_: False)
+    torch.manual_seed(5)
+    for width in (4, 16, 40):
+        q, k, v = torch.randn(2, 3, 31, 16), 2 * torch.randn(2, 3, 33, 16), torch.randn(2, 3, 33, width)
+        exact = (q @ k.transpose(-1, -2) / 4).softmax(dim=-1) @ v
+        found = attend(q.bfloat16(), k.bfloat16(), v.bfloat16())
+        assert found.dtype == torch.bfloat16
+        assert found.shape == exact.shape
+        assert (found.float() - exact).norm() < 0.02 * exact.norm()
+
+
+@torch.inference_mode()
+def test_wide_values():
+    """Wider than keys, as where the masks of many objects are read side by side."""
+    torch.manual_seed(6)
+    q, k, v = torch.randn(1, 2, 70, 8), torch.randn(1, 2, 90, 8), torch.randn(1, 2, 90, 50)
+    torch.testing.assert_close(attend(q, k, v), (q @ k.transpose(-1, -2) / 8**0.5).softmax(dim=-1) @ v)
+
+
 @pytest.mark.parametrize("queries", [32, 400])
 def test_few_keys(queries: int):
     """Three tokens that an image looks at: 32 queries are answered one by one, 400 key by key."""
@@ -44,7 +71,7 @@ def test_few_keys(queries: int):
     q, k, v = torch.randn(2, 3, queries, 8), 5 * torch.randn(2, 3, 3, 8), torch.randn(2, 3, 3, 8)
     expected = F.scaled_dot_product_attention(q, k, v, scale=0.7)
     torch.testing.assert_close(attend(q, k, v, scale=0.7), expected, atol=1e-5, rtol=1e-5)
-    half = attend(*(part.bfloat16() for part in (q, k, v)), scale=0.7)
+    half = attend(q.bfloat16(), k.bfloat16(), v.bfloat16(), scale=0.7)
     assert half.dtype == torch.bfloat16
     assert (half.float() - expected).abs().mean() < 0.02
 
