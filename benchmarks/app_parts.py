@@ -19,7 +19,6 @@ from benchmarks.app_browser import Server, Tab, app, browser, editor, make_clip,
 from masklet import VideoSession, load_model
 from masklet.data.scene import Scene
 from masklet.masks import FrameMask, Rle
-from masklet.masks.palette import object_colour
 from masklet.server.library import Library
 from masklet.server.settings import Limits
 from masklet.store import Change, MaskRecord, ObjectRecord, Store
@@ -193,8 +192,7 @@ def _fill(clip: Path, data: Path, scene: Scene) -> None:
     media = Library(store, data / "uploads", Limits()).open(clip)
     objects, masks = [], []
     for which in range(scene.objects):
-        red, green, blue = object_colour(which + 1)
-        objects.append(ObjectRecord(object=which + 1, name=f"Disc {which}", colour=f"#{red:02x}{green:02x}{blue:02x}"))
+        objects.append(ObjectRecord.new(which + 1, f"Disc {which}"))
         mask = FrameMask.given(0, Rle.encode(scene.mask(0, which)))
         masks.append(MaskRecord(object=which + 1, frame=0, mask=mask, edited=True))
     change = Change(objects=tuple(objects), masks=tuple(masks))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,8 +60,7 @@ def test_a_click_gives_the_session_s_mask_where_it_was(server, model: Sam2, clip
 def test_a_click_may_make_its_object(server) -> None:
     with server.page(server.media()) as page:
         assert click(page, None)["object"] == 1
-        told = page.events.index(page.event("objects"))
-        assert [thing["name"] for thing in page.events[told]["objects"]] == ["Object 1"]
+        assert [thing["name"] for thing in page.event("objects")["objects"]] == ["Object 1"]
         assert click(page, None, frame=2)["object"] == 2
         masks = page.shown()
         assert set(masks) == {(1, 0), (2, 2)}
@@ -87,23 +88,30 @@ def test_a_prompt_that_is_refused_makes_no_object(server) -> None:
         assert click(page, None)["object"] == 1
 
 
-def test_new_objects_never_share_a_number(server) -> None:
-    """Those that commands make at once are made on different threads."""
-    with server.page(server.media()) as page:
-        for _ in range(5):
-            page.send("prompt", frame=0, object=None, points=[SQUARE], labels=[1])
-        with server.page(server.media()) as other:
-            numbers = [other.do("object-add")["object"] for _ in range(5)]
-            drawn = np.zeros((HEIGHT, WIDTH), bool)
-            drawn[16:48, 17:48] = True
-            counts = Rle.encode(drawn).counts.decode("ascii")
-            numbers.append(other.do("mask", frame=1, object=None, counts=counts)["object"])
-    with server.page(server.media()) as page:
-        found = [thing["id"] for thing in page.hello["objects"]]
-        assert found == sorted(set(found))
-        assert len(found) == 11
-        assert set(numbers) <= set(found)
-        assert page.hello["lanes"][str(numbers[-1])]["edited"] == [1]
+def test_new_objects_never_share_a_number(server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another page adds one while the model works on a click that makes its own."""
+    prompt, begun, added = VideoSession.prompt, threading.Event(), threading.Event()
+
+    def slow(*given: Any, **named: Any) -> Any:
+        begun.set()
+        assert added.wait(60)
+        return prompt(*given, **named)
+
+    monkeypatch.setattr(VideoSession, "prompt", slow)
+    media = server.media()
+    with server.page(media) as page, server.page(media) as other:
+        clicked = page.send("prompt", frame=0, object=None, points=[SQUARE], labels=[1])
+        assert begun.wait(60)
+        assert other.do("object-add")["object"] == 2
+        added.set()
+        assert page.answer(clicked)["object"] == 1
+        drawn = np.zeros((HEIGHT, WIDTH), bool)
+        drawn[16:48, 17:48] = True
+        counts = Rle.encode(drawn).counts.decode("ascii")
+        assert other.do("mask", frame=1, object=None, counts=counts)["object"] == 3
+    with server.page(media) as page:
+        assert [thing["id"] for thing in page.hello["objects"]] == [1, 2, 3]
+        assert page.hello["lanes"]["3"]["edited"] == [1]
 
 
 def test_tracking_streams_masks_and_undo_restores_what_was_there(server) -> None:

@@ -12,10 +12,11 @@ import psutil
 import pytest
 import torch
 
+from masklet.cli.server_parts import ModelChoice, sessions_of
 from masklet.cli.threads import share_cores
 from masklet.server import studio
 from masklet.server.gently import gently
-from masklet.server.heap import give_back, settle
+from masklet.server.heap import give_back
 from masklet.server.settings import Limits
 from masklet.session.cores import on_one_core
 
@@ -35,16 +36,12 @@ def test_memory_that_is_free_goes_back_to_the_system() -> None:
     assert len(kept) == 40
 
 
-def test_what_a_server_begins_with_is_not_looked_through_for_garbage(
-    serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded = threading.Event()
-    monkeypatch.setattr(studio, "settle", lambda: (settle(), loaded.set()))
+def test_what_a_server_begins_with_is_not_looked_through_for_garbage() -> None:
+    _, load = sessions_of(ModelChoice(name="nano", device=None, dtype=None))
+    gc.unfreeze()
     try:
-        with serve(tmp_path):
-            assert loaded.wait(60)
-            kept = gc.get_freeze_count()
-            assert kept > 10 * len(gc.get_objects())
+        load()
+        assert gc.get_freeze_count() > 10 * len(gc.get_objects())
     finally:
         gc.unfreeze()
 

@@ -128,6 +128,36 @@ describe("a click", () => {
     expect(objects()).toEqual([null, 1]);
   });
 
+  it("while an object is being added is for that one", async () => {
+    await open({ objects: [OBJECT] });
+    editor.objects.add();
+    void click(1, 1);
+    await settle();
+    expect(server().commands("prompt")).toEqual([]);
+    made(2);
+    server().answer("object-add", { object: 2 });
+    await settle();
+    expect(
+      server()
+        .commands("prompt")
+        .map((prompt) => prompt.object),
+    ).toEqual([2]);
+    expect(editor.state.get().selected).toBe(2);
+  });
+
+  it("while an object is added in vain is for the selected one", async () => {
+    await open({ objects: [OBJECT] });
+    editor.objects.add();
+    void click(1, 1);
+    server().say({ type: "error", request: server().commands("object-add")[0]?.request, message: "no" });
+    await settle();
+    expect(
+      server()
+        .commands("prompt")
+        .map((prompt) => prompt.object),
+    ).toEqual([1]);
+  });
+
   it("that could not make an object leaves it to the next one", async () => {
     await open();
     const first = click(1, 1);

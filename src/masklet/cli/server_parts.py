@@ -11,6 +11,7 @@ from masklet.media import Clip
 from masklet.model.configs import CONFIGS
 from masklet.model.registry import canonical
 from masklet.model.sam2 import Sam2
+from masklet.server.heap import settle
 from masklet.server.settings import ModelInfo
 from masklet.server.studio import MakeSession
 from masklet.session import VideoSession
@@ -47,6 +48,8 @@ def sessions_of(choice: ModelChoice) -> tuple[ModelInfo, Callable[[], MakeSessio
 
 
 def _made_with(model: Sam2) -> MakeSession:
+    settle()
+
     def make(clip: Clip | None, features: FeatureStore) -> VideoSession:
         return VideoSession(model, clip, features=features)
 

@@ -22,7 +22,7 @@ _ROUNDED_SCORES_AT_ONCE = 1 << 22
 _LANES = 16
 """Widths that are not a multiple of this slow a product down."""
 _MANY = 512
-"""From so many queries and keys on, products of bfloat16 are worth a pass over the scores."""
+"""From so many queries on, plain products are worth the passes over their scores."""
 _FEW_KEYS = 16
 """Rows of scores as short as this leave most of a vector register empty."""
 
@@ -55,7 +55,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, scale: float | None = 
 
 def _few_keys(queries: Tensor, keys: Tensor) -> bool:
     on_cpu = queries.device.type == "cpu" and not torch.compiler.is_compiling()
-    return on_cpu and keys.shape[2] <= _FEW_KEYS and queries.shape[2] >= _FEW_KEYS * keys.shape[2]
+    return on_cpu and keys.shape[2] <= _FEW_KEYS and queries.shape[2] >= _MANY
 
 
 def _parted(queries: Tensor, keys: Tensor, values: Tensor) -> Callable[[Tensor, Tensor, Tensor, float], Tensor] | None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from masklet.export import read_masklet_json
 from masklet.export.info import VideoInfo
 from masklet.masks import FrameMask, Masklet
-from masklet.masks.palette import object_colour
 from masklet.media import Clip
 from masklet.server.apart import Unfit, ask_apart
 from masklet.server.mask_files import MaskFile
@@ -69,9 +68,7 @@ def as_change(masklets: Sequence[Masklet], first: int, every: int) -> Change:
     prompts: list[PromptRecord] = []
     masks: list[MaskRecord] = []
     for number, masklet in enumerate(masklets, first):
-        red, green, blue = object_colour(number)
-        name = (masklet.name or f"Object {number}")[:200]
-        objects.append(ObjectRecord(object=number, name=name, colour=f"#{red:02x}{green:02x}{blue:02x}"))
+        objects.append(ObjectRecord.new(number, masklet.name[:200] if masklet.name else None))
         prompted = _prompted(masklet, every)
         for mask in masklet:
             is_prompt = mask.frame in prompted

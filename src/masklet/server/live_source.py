@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from masklet.masks.palette import object_colour
 from masklet.server.messages import Kind, MaskMessage
 from masklet.server.recordings import Recording
 from masklet.server.source_messages import SourcePrompt
@@ -69,10 +68,8 @@ class LiveSource:
         mask = result.objects[number].frame_mask(command.frame)
         if command.object is None:
             self._last_number = number
-            red, green, blue = object_colour(number)
-            record = ObjectRecord(object=number, name=f"Object {number}", colour=f"#{red:02x}{green:02x}{blue:02x}")
-            self._objects[number] = record
-            self._recording.note_object(record)
+            self._objects[number] = ObjectRecord.new(number)
+            self._recording.note_object(self._objects[number])
         self._recording.note_prompt(number, self._session.prompts(number)[command.frame].to_json(), mask)
         return MaskMessage(kind=Kind.STORED, object=number, number=command.frame, mask=mask)
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from masklet.media import Clip
 from masklet.server.clips import Borrowed, Clips
-from masklet.server.heap import give_back, settle
+from masklet.server.heap import give_back
 from masklet.server.live import Live
 from masklet.server.metrics import Metrics
 from masklet.server.seats import Crowded, Seats
@@ -67,7 +67,7 @@ class Studio:
         self._benches: dict[str, Workbench] = {}
         self._streams = 0
         self._opening = asyncio.Lock()
-        self._loaded: Future[MakeSession] = self.worker.submit(Urgency.COMMAND, partial(_load_for_good, load))
+        self._loaded: Future[MakeSession] = self.worker.submit(Urgency.COMMAND, load)
         self._loaded.add_done_callback(_log_load)
 
     @property
@@ -192,12 +192,6 @@ class Studio:
         if error is not None:
             raise ValueError(f"the model could not be loaded: {error}") from error
         return self._loaded.result()(clip, features)
-
-
-def _load_for_good(load: Callable[[], MakeSession]) -> MakeSession:
-    loaded = load()
-    settle()
-    return loaded
 
 
 def _log_load(future: Future[MakeSession]) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from masklet.masks import FrameMask, Masklet, Rle
-from masklet.masks.palette import object_colour
 from masklet.masks.rle import union
 from masklet.server.effect_shelf import EffectShelf
 from masklet.server.imports import as_change
@@ -91,7 +90,7 @@ class Workbench:
     # -- objects ------------------------------------------------------------------------------------------------------
 
     def add_object(self, command: ObjectAdd) -> dict[str, Any]:
-        record = _new_object(self.live.next_object(), command.name, command.colour)
+        record = ObjectRecord.new(self.live.next_object(), command.name, command.colour)
         self.live.commit("object-add", {"object": record.object}, Change(objects=(record,)))
         return {"object": record.object}
 
@@ -309,15 +308,15 @@ class Workbench:
         session.prompt(frame, number, mask=stored.decode())
         return 1
 
-    def _target(self, number: int | None, frame: int) -> _Target:
-        """The object that a prompt on a frame is for. Raises ValueError where it is locked or absent."""
-        if number is None:
-            self._model.ready(self.live.state).source.check(frame)
-            record = _new_object(self.live.next_object())
-            return _Target(record.object, (record,))
-        return _Target(self.live.editable(number).object)
+    def _target(self, number: int | None, frame: int) -> ObjectRecord:
+        """The object that a prompt on a frame is for, or (None) a new one, which the prompt's edit makes. Raises
+        ValueError where it is locked or absent, or there is no such frame."""
+        if number is not None:
+            return self.live.editable(number)
+        self._model.ready(self.live.state).source.check(frame)
+        return ObjectRecord.new(self.live.next_object())
 
-    def _take_mask(self, kind: str, target: _Target, mask: FrameMask, stored: Mapping[str, Any]) -> None:
+    def _take_mask(self, kind: str, target: ObjectRecord, mask: FrameMask, stored: Mapping[str, Any]) -> None:
         number, frame = target.object, mask.frame
         session = self._model.ready(self.live.state)
         changes = 1
@@ -335,7 +334,7 @@ class Workbench:
     def _commit_prompt(
         self,
         kind: str,
-        target: _Target,
+        target: ObjectRecord,
         mask: FrameMask,
         stored: Mapping[str, Any],
         *,
@@ -345,7 +344,7 @@ class Workbench:
         """Stores what the session has already been told; where that fails, the session is made anew."""
         number, frame = target.object, mask.frame
         change = Change(
-            objects=target.new,
+            objects=() if number in self.live.state.objects else (target,),
             prompts=(PromptRecord(object=number, frame=frame, prompt=stored),),
             masks=(MaskRecord(object=number, frame=frame, mask=mask, edited=edited),),
         )
@@ -382,23 +381,6 @@ class Workbench:
             prompts=tuple(PromptRecord(object=n, frame=f, prompt=None) for n, f in prompts),
             masks=tuple(MaskRecord(object=n, frame=f, mask=None) for n, f in masks),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """The object that a prompt is for; `new`: its record, where this prompt makes it."""
-
-    object: int
-    new: tuple[ObjectRecord, ...] = ()
-
-
-def _new_object(number: int, name: str | None = None, colour: str | None = None) -> ObjectRecord:
-    red, green, blue = object_colour(number)
-    return ObjectRecord(
-        object=number,
-        name=name or f"Object {number}",
-        colour=(colour or f"#{red:02x}{green:02x}{blue:02x}").lower(),
-    )
 
 
 def _ambiguous(prompt: Prompt) -> bool:

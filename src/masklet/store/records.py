@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from masklet.masks import FrameMask, Rle
+from masklet.masks.palette import object_colour
 
 Key = tuple[int, int]
 """Object and frame."""
@@ -75,6 +76,12 @@ class ObjectRecord:
     hidden: bool = False
     locked: bool = False
     present: bool = True
+
+    @classmethod
+    def new(cls, number: int, name: str | None = None, colour: str | None = None) -> Self:
+        """As it begins, with a name and a colour (#rrggbb) of its number where none is given."""
+        own = "#{:02x}{:02x}{:02x}".format(*object_colour(number))
+        return cls(object=number, name=name or f"Object {number}", colour=(colour or own).lower())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ export class Editor implements Desk, StageScene {
       failed: (frame, error) => notices.error(new Error(`frame ${frame} can't be loaded: ${error.message}`)),
       busy: () => this.state.get().working > 0 || this.state.get().job !== null,
     });
-    this.prompting = new Prompting(this);
+    this.prompting = new Prompting(this, this.objects);
     this.player.cursor.subscribe(this.#cursorMoved);
     this.settings.subscribe(this.redraw);
     this.#socket = new LiveSocket(

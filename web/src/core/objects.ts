@@ -4,18 +4,35 @@ import type { Commands } from "./protocol";
 
 export class Objects {
   readonly #desk: Desk;
+  #coming: Promise<number | null> | null = null;
 
   constructor(desk: Desk) {
     this.#desk = desk;
   }
 
+  /** The number of the object that a command on its way makes; null in it: the server has refused. */
+  get coming(): Promise<number | null> | null {
+    return this.#coming;
+  }
+
   /** Make an object and select it. */
   readonly add = (): void => {
-    void this.#desk.attempt(async () => {
-      const { answer } = await this.#desk.send("object-add", {});
-      this.#desk.select(answer.object);
-    });
+    void this.#desk.attempt(() => this.expect(this.#desk.send("object-add", {})));
   };
+
+  /** Select the object that a command on its way makes; prompts that follow are for it. */
+  expect<Reply extends { readonly answer: { readonly object: number } }>(sent: Promise<Reply>): Promise<Reply> {
+    const coming = sent.then(
+      ({ answer }) => answer.object,
+      () => null,
+    );
+    this.#coming = coming;
+    void coming.then((object) => {
+      if (this.#coming === coming) this.#coming = null;
+      if (object !== null) this.#desk.select(object);
+    });
+    return sent;
+  }
 
   change(object: number, change: Omit<Commands["object-change"], "object">): void {
     void this.#desk.attempt(() => this.#desk.send("object-change", { object, ...change }));

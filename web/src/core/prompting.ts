@@ -1,6 +1,7 @@
 /** Prompts on the shown frame: clicks, boxes, masks edited by hand, the candidates of a click, the hover preview. */
 import type { Desk } from "./desk";
 import { HoverPreview } from "./hover";
+import type { Objects } from "./objects";
 import type { Prompt } from "./protocol";
 import { encodeCounts, type Mask } from "./rle";
 import { CommandRefused } from "./socket";
@@ -25,14 +26,14 @@ export interface FramePrompts {
 export class Prompting {
   readonly hover: HoverPreview;
   readonly #desk: Desk;
+  readonly #objects: Objects;
   /** Masks edited by hand that the server has not confirmed, by "object:frame". */
   readonly #drafts = new Map<string, Mask>();
   #pending: readonly PendingPrompt[] = [];
-  /** The number of an object that a prompt on its way makes; null in it: the server has refused. */
-  #creating: Promise<number | null> | null = null;
 
-  constructor(desk: Desk) {
+  constructor(desk: Desk, objects: Objects) {
     this.#desk = desk;
+    this.#objects = objects;
     this.hover = new HoverPreview(
       ({ frame, x, y }) => desk.send("preview", { frame, x, y }).then((reply) => reply.masks[0] ?? null),
       desk.redraw,
@@ -127,8 +128,8 @@ export class Prompting {
       this.#setPending([...this.#pending, entry]);
       try {
         const sent = this.#desk.send("prompt", { ...prompt, frame, object, fresh });
-        if (object === null) this.#expectObject(sent);
-        const { answer } = await sent.finally(() => this.hover.move(null));
+        const expected = object === null ? this.#objects.expect(sent) : sent;
+        const { answer } = await expected.finally(() => this.hover.move(null));
         this.#sayResult(answer.object, frame);
         if (answer.candidates > 1) await this.#loadCandidates(answer.object, frame);
       } finally {
@@ -150,8 +151,7 @@ export class Prompting {
       this.#desk.redraw();
       try {
         const sent = this.#desk.send("mask", { frame, object, counts: encodeCounts(mask.runs) });
-        if (object === null) this.#expectObject(sent);
-        const { answer } = await sent;
+        const { answer } = await (object === null ? this.#objects.expect(sent) : sent);
         this.#sayResult(answer.object, frame);
       } finally {
         // A later stroke has a draft of its own.
@@ -169,27 +169,14 @@ export class Prompting {
     this.#desk.state.patch({ candidates: { object, frame, masks, chosen: 0, tried: null } });
   }
 
-  /** Select the object that a prompt on its way makes; prompts that follow are for it too. */
-  #expectObject(sent: Promise<{ readonly answer: { readonly object: number } }>): void {
-    this.#creating = sent
-      .then(
-        ({ answer }) => answer.object,
-        () => null,
-      )
-      .finally(() => {
-        this.#creating = null;
-      });
-    void this.#creating.then((object) => {
-      if (object !== null) this.#desk.select(object);
-    });
-  }
-
-  /** The object that a prompt is for: the selected one, or (null) a new one. */
+  /** The object that a prompt is for: one on its way, the selected one, or (null) a new one. */
   async #target(): Promise<number | null> {
+    const coming = await this.#objects.coming;
+    if (coming !== null) return coming;
     const object = this.#desk.object(this.#desk.state.get().selected);
     if (object?.locked) throw new CommandRefused(`${object.name} is locked; unlock it to change it`);
     if (object?.hidden) throw new CommandRefused(`${object.name} is hidden; show it to change it`);
-    return object?.id ?? (await this.#creating);
+    return object?.id ?? null;
   }
 
   #isPrompted(object: number, frame: number): boolean {
