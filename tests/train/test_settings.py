@@ -108,7 +108,7 @@ def test_changes_of_one_part_are_judged_together() -> None:
         ("validation.every=3", r"validation is None; expected Validation or None"),
         ("objective.patch=3", r"no setting objective\.patch; there are: objective\.losses"),
         ("objective=Distill", r"objective=Distill needs objective\.teacher too: a text"),
-        ("objective=Magic", r"objective: expected Segment, Mae or Distill, got 'Magic'"),
+        ("objective=Magic", r"objective: expected Segment, Mae, Distill or KeepTracking, got 'Magic'"),
         ("stages=3", r"stages: expected its parts one by one \(Stage: steps, size"),
         ("stages.0.steps=1.5", r"stages\.0\.steps: expected a whole number, got '1\.5'"),
         ("optimiser.rate=nan", r"optimiser\.rate: expected a number, got 'nan'"),

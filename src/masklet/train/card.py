@@ -12,7 +12,7 @@ from pathlib import Path
 
 from masklet.export.files import atomic_path
 from masklet.model.configs import ModelConfig
-from masklet.train.config import Distill, Mae, Recipe, Segment
+from masklet.train.config import Distill, KeepTracking, Mae, Recipe, Segment
 from masklet.train.history import History, figures_of
 from masklet.train.loop import BEST, WEIGHTS, Record
 from masklet.train.page import state
@@ -140,6 +140,8 @@ def _objective(recipe: Recipe) -> str:
             return f"masked auto-encoding, {100 * share:.0f} % of the picture hidden"
         case Distill(teacher=teacher):
             return f"features and masks of {teacher}, beside the true masks"
+        case KeepTracking(teacher=teacher):
+            return f"masks from clicks and boxes on pictures; clips are tracked as {teacher} tracks them"
         case Segment():
             return "masks from clicks, boxes and masks, on pictures and along clips"
 

@@ -227,7 +227,29 @@ class Distill:
     losses: LossWeights = field(default_factory=LossWeights)
 
 
-Objective = Segment | Mae | Distill
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepTracking:
+    """Learn to answer prompts, and go on tracking as an earlier model does.
+
+    For runs in which encoder and memory are frozen: what tracks is the decoder then, on features that both models have.
+
+    Attributes
+    ----------
+    teacher: name or path of the earlier model, as `masklet.load_model` takes it; of the same architecture.
+    masks, iou, tokens, visible: weights of the distances between the two answers on tracked frames: masks, IoU
+        estimates, what pointers are made of, object score.
+    losses: of prompts, against the true masks.
+    """
+
+    teacher: str
+    masks: float = 20.0
+    iou: float = 2.0
+    tokens: float = 1.0
+    visible: float = 0.1
+    losses: LossWeights = field(default_factory=LossWeights)
+
+
+Objective = Segment | Mae | Distill | KeepTracking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

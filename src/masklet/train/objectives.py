@@ -6,8 +6,9 @@ import torch
 
 from masklet.model.registry import load_model
 from masklet.model.sam2 import Sam2
-from masklet.train.config import Distill, Mae, Recipe, Segment, Stage
+from masklet.train.config import Distill, KeepTracking, Mae, Recipe, Segment, Stage
 from masklet.train.distill import DistillModule
+from masklet.train.keep_tracking import KeepTrackingModule
 from masklet.train.mae import MaeModule
 from masklet.train.objective import ObjectiveModule
 from masklet.train.segment import SegmentModule
@@ -29,3 +30,6 @@ def build_objective(recipe: Recipe, stage: Stage, model: Sam2) -> ObjectiveModul
                 return MaeModule(model, options)
             case Distill(teacher=name) as options:
                 return DistillModule(model, load_model(name, device="cpu"), options, stage.prompting)
+            case KeepTracking(teacher=name) as options:
+                teacher = load_model(name, device="cpu", image_size=stage.size)
+                return KeepTrackingModule(model, teacher, options, stage.prompting)

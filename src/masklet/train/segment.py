@@ -56,12 +56,16 @@ class SegmentModule(ObjectiveModule):
 
     def prompt(self, tracker: Tracker, batch: Batch, draw: Draw, schedule: np.random.Generator) -> User:
         """Prompt and track all of `batch` through `tracker`, all answers judged."""
-        user = User(tracker, batch, self._weights, self._prompting, schedule, draw.objects(batch))
+        user = self.user(tracker, batch, draw, schedule)
         if batch.length == 1:
             user.still()
         else:
             user.clip()
         return user
+
+    def user(self, tracker: Tracker, batch: Batch, draw: Draw, schedule: np.random.Generator) -> User:
+        """Who prompts the objects of `batch`."""
+        return User(tracker, batch, self._weights, self._prompting, schedule, draw.objects(batch))
 
 
 class _Prompts:
@@ -113,7 +117,7 @@ class User:
         self._figures: dict[str, tuple[float, int]] = {}
 
     def still(self) -> None:
-        """Prompt once, then correct."""
+        """Prompt the first frame once, then correct."""
         self._interact(0, 1 + self._between(self._prompting.corrections))
         for name, (_, loss) in (("still_first", self.answers[0]), ("still_last", self.answers[-1])):
             self._note(name, loss.iou)

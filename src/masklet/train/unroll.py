@@ -112,7 +112,7 @@ class Unroll:
         `previous` [O, 1, 4h, 4w] are earlier logits of the same frame, given with corrective points.
         """
         features = self.features_at(frame)
-        embedding = self._conditioned_at(frame)
+        embedding = self.conditioned_at(frame)
         if points is None:
             points = self._model.no_points(len(self._owner))
         dense = None if previous is None else previous.clamp(-32, 32)
@@ -127,15 +127,7 @@ class Unroll:
         pointer = self._model.pointer(chosen.token, chosen.visible)
         self._keep(Remembered(frame, memory, pointer, prompted))
 
-    def _keep(self, remembered: Remembered) -> None:
-        """In place of what is known of the frame."""
-        self._bank = [kept for kept in self._bank if kept.frame != remembered.frame]
-        self._bank.append(remembered)
-        # A frame does not attend to itself: what it was conditioned on stays, for the corrections of this frame.
-        if self._conditioned is not None and self._conditioned[0] != remembered.frame:
-            self._conditioned = None
-
-    def _conditioned_at(self, frame: int) -> Tensor:
+    def conditioned_at(self, frame: int) -> Tensor:
         """The embedding [O, C, h, w] of `frame`, conditioned on the memories of others, once for all clicks."""
         if self._conditioned is None or self._conditioned[0] != frame:
             embedding, tokens = self.features_at(frame).embedding, self._tokens(frame)
@@ -145,6 +137,14 @@ class Unroll:
                 conditioned = self._model.with_memory(embedding, tokens)
             self._conditioned = frame, conditioned
         return self._conditioned[1]
+
+    def _keep(self, remembered: Remembered) -> None:
+        """In place of what is known of the frame."""
+        self._bank = [kept for kept in self._bank if kept.frame != remembered.frame]
+        self._bank.append(remembered)
+        # A frame does not attend to itself: what it was conditioned on stays, for the corrections of this frame.
+        if self._conditioned is not None and self._conditioned[0] != remembered.frame:
+            self._conditioned = None
 
     def _tokens(self, frame: int) -> MemoryTokens | None:
         config = self._model.config

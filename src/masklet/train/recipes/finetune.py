@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from masklet.train.config import Cosine, Lora, Optimiser, Prompting, Recipe, Segment, Stage
-from masklet.train.recipes.parts import STEADY_LOSS, found, frozen, published_dropout
+from masklet.train.config import Cosine, KeepTracking, Lora, Optimiser, Prompting, Recipe, Segment, Stage
+from masklet.train.recipes.parts import REMEMBERING, STEADY_LOSS, found, frozen, published_dropout
 
 PROMPTING = Prompting(
     mask_share=0.4,
@@ -30,6 +30,7 @@ def finetune(
     trunk_rate: float = 4e-5,
     freeze: tuple[str, ...] = (),
     lora: int = 0,
+    keep_tracking: bool = False,
 ) -> Recipe:
     """Fine-tune a trained model on a folder of one's own, in minutes.
 
@@ -45,7 +46,14 @@ def finetune(
     clip_share, real_share: see `Stage`; without clips of one's own, 0 for the second.
     freeze: parts that stay as they are: trunk, encoder, prompts, decoder, memory.
     lora: rank of updates beside the attention layers, everything else frozen; 0: all layers learn.
+    keep_tracking: prompts and decoder alone learn, and clips are tracked as `model` tracks them (see `KeepTracking`).
+
+    Raises
+    ------
+    ValueError: an unknown part, or updates beside layers that are to keep tracking.
     """
+    if keep_tracking and lora:
+        raise ValueError("keep_tracking freezes the attention that lora changes; choose one of them")
     config = found(model, size)
     stage = Stage(
         steps=steps,
@@ -63,14 +71,14 @@ def finetune(
         model=config,
         stages=(stage,),
         start=model,
-        objective=Segment(losses=STEADY_LOSS),
+        objective=KeepTracking(teacher=model, losses=STEADY_LOSS) if keep_tracking else Segment(losses=STEADY_LOSS),
         optimiser=Optimiser(
             rate=rate,
             trunk_rate=trunk_rate,
             layer_decay=0.9,
             weight_decay=0.02,
             clip_norm=1.0,
-            frozen=frozen(freeze),
+            frozen=frozen(freeze) + (REMEMBERING if keep_tracking else ()),
             lora=Lora(rank=lora, alpha=2.0 * lora) if lora else None,
         ),
         schedule=Cosine(warm_up=steps // 20, floor=0.1),

@@ -39,6 +39,9 @@ PARTS: dict[str, str] = {
 }
 """Part of a model -> regular expression of its parameters; the encoder holds the trunk."""
 
+REMEMBERING = (r"encoder\.(trunk|neck)\..*", MEMORY)
+"""What is seen and remembered of a frame: all that tracks, but for the decoder and the skips that lead to it."""
+
 
 def named(model: str, size: int | None = None) -> ModelConfig:
     """The configuration of a model in the table, at another image size where one is given.
