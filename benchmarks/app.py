@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parent / "results" / "app.json"
-PARTS = ("clicks", "hover", "tracking", "layer", "load", "sessions")
+PARTS = ("clicks", "hover", "tracking", "layer", "playback", "load", "sessions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,9 @@ TARGETS = {
     "layer": Target("mask layer, 20 objects, 1080p, moved", "frames/s", least=60),
     "layer_script": Target("a painting: time in the page's script", "ms"),
     "layer_processor": Target("a painting: processor time of all the browser's processes", "ms"),
+    "played": Target("1080p with 20 masks a frame, played: frames seen with all masks, of all", "", least=0.95),
+    "step": Target("the same, a step to the next frame, median", "ms", most=50),
+    "step_p95": Target("the same, 95th percentile", "ms"),
     "load_bytes": Target("first page load, on the wire", "kB", most=300),
     "load": Target("first page load, until the gallery can be used, median", "ms", most=1000),
     "load_p95": Target("the same, 95th percentile", "ms"),

@@ -127,6 +127,30 @@ def layer() -> Figures:
     }
 
 
+def playback() -> Figures:
+    """A 1080p clip with 20 masks on every frame: played, then stepped through."""
+    scene, seconds = Scene(120, 1080, 1920, 20), 4.0
+    with tempfile.TemporaryDirectory() as name:
+        clip = make_clip(Path(name) / "scene.mp4", scene)
+        data = Path(name) / "data"
+        _fill(clip, data, scene, frames=len(scene))
+        with app(clip, data) as server, browser() as opened, editor(opened, server, scene) as tab:
+            tab.page.evaluate(f"probe.find((it) => it.masks === {scene.objects})")
+            tab.page.wait_for_timeout(2 * _PREPARED_MS)
+            tab.page.evaluate("probe.paintings.length = 0")
+            tab.page.keyboard.press("Space")
+            tab.page.wait_for_timeout(1000 * seconds)
+            tab.page.keyboard.press("Space")
+            played = tab.page.evaluate(f"probe.paintings.filter((it) => it.masks === {scene.objects})")
+            tab.go_to(20)
+            steps: list[float] = []
+            for _ in range(24):
+                tab.page.wait_for_timeout(_PREPARED_MS)
+                steps.append(tab.page.evaluate(_STEP, scene.objects))
+    span = (played[-1]["at"] - played[0]["at"]) / 1000
+    return {"played": (len(played) - 1) / span / scene.fps, **_spread("step", steps)}
+
+
 def load() -> Figures:
     """The gallery with one video in a browser that has never seen it: bytes on the wire, time until it can be used."""
     bytes_, times = [], []
@@ -185,16 +209,17 @@ def _track(tab: Tab) -> float:
     return time.monotonic() - began
 
 
-def _fill(clip: Path, data: Path, scene: Scene) -> None:
-    """A media with all objects' masks on its first frame, as if they had been drawn there."""
+def _fill(clip: Path, data: Path, scene: Scene, *, frames: int = 1) -> None:
+    """A media with all objects' masks on its first frames, as if they had been drawn there."""
     data.mkdir()
     store = Store(f"sqlite:///{data / 'masklet.db'}")
     media = Library(store, data / "uploads", Limits()).open(clip)
     objects, masks = [], []
     for which in range(scene.objects):
         objects.append(ObjectRecord.new(which + 1, f"Disc {which}"))
-        mask = FrameMask.given(0, Rle.encode(scene.mask(0, which)))
-        masks.append(MaskRecord(object=which + 1, frame=0, mask=mask, edited=True))
+        for frame in range(frames):
+            mask = FrameMask.given(frame, Rle.encode(scene.mask(frame, which)))
+            masks.append(MaskRecord(object=which + 1, frame=frame, mask=mask, edited=True))
     change = Change(objects=tuple(objects), masks=tuple(masks))
     store.append(media.id, None, kind="import", author="benchmark", payload={}, change=change)
     store.close()
@@ -209,6 +234,12 @@ def _browser_seconds() -> float:
             spent += times.user + times.system
     return spent
 
+
+_STEP = """(masks) => {
+  const began = performance.now();
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+  return probe.find((it) => it.at > began && it.added === masks).then((it) => it.at - began);
+}"""
 
 _UNTIL_TRACKED = """new Promise((resolve) => {
   const look = () => { if (document.querySelector(".track-progress") === null) resolve(); };

@@ -10,11 +10,19 @@ import av
 import numpy as np
 import pytest
 
+from masklet.media import decoder
+
 
 def picture(i: int, height: int = 48, width: int = 64) -> np.ndarray:
     """A picture that says which one it is: a gradient that moves with `i`."""
     y, x = np.mgrid[:height, :width]
     return np.stack([(x * 3 + i * 7) % 200, (y * 4 + i * 3) % 200, (x + y + i * 11) % 200], -1).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoders keep one frame, as of the largest videos: all of these small ones would fit."""
+    monkeypatch.setattr(decoder, "_KEPT_BYTES", 1)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ import av
 import numpy as np
 import pytest
 
-from masklet.media import MediaError, VideoClip, open_clip
+from masklet.media import MediaError, VideoClip, decoder, open_clip
 from masklet.media import video as video_module
+from masklet.media.decoder import FrameDecoder
 from masklet.media.video import turn_of, turned
 
 CASES = {
@@ -60,8 +61,10 @@ def _no_warnings():
         yield
 
 
+@pytest.mark.parametrize("kept", [1, 4])
 @pytest.mark.parametrize("case", CASES)
-def test_every_access_equals_a_sequential_decode(case, tmp_path, make_video, sequential):
+def test_every_access_equals_a_sequential_decode(case, kept, tmp_path, make_video, sequential, monkeypatch):
+    monkeypatch.setattr(decoder, "_KEPT_BYTES", kept * 48 * 64 * 3 // 2)
     name, encoder, settings = CASES[case]
     path = make_video(tmp_path / name, encoder, **settings)
     expected = sequential(path)
@@ -96,6 +99,21 @@ def test_real_clips(shared, name, sequential, times_of):
             np.testing.assert_array_equal(got, expected[i])
         for i, got in zip(range(3, 240, 50), clip.frames(3, 240, 50), strict=True):
             np.testing.assert_array_equal(got, expected[i])
+
+
+def test_frames_asked_for_nearly_in_order_are_decoded_once(tmp_path, make_video, sequential, monkeypatch):
+    monkeypatch.setattr(decoder, "_KEPT_BYTES", 8 * 48 * 64 * 3 // 2)
+    path = make_video(tmp_path / "a.mp4", options={"g": "30"})
+    expected = sequential(path)
+    starts = []
+    start = FrameDecoder._start
+    monkeypatch.setattr(FrameDecoder, "_start", lambda self, key: (starts.append(key), start(self, key)))
+    with open_clip(path) as clip:
+        for i in [0, 3, 1, 2, 7, 4, 6, 5, 9, 8, 12, 5]:
+            np.testing.assert_array_equal(clip[i], expected[i], err_msg=f"frame {i}")
+        assert len(starts) == 1
+        np.testing.assert_array_equal(clip[4], expected[4])  # too long ago
+        assert len(starts) == 2
 
 
 def test_backward_in_pieces_when_a_group_of_pictures_does_not_fit(tmp_path, make_video, sequential, monkeypatch):

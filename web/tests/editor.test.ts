@@ -52,6 +52,20 @@ describe("the state", () => {
     expect(server().commands("cursor")).toMatchObject([{ frame: 0 }]);
   });
 
+  it("has it make none ready that playback passes, but that on which it ends", async () => {
+    await open();
+    await vi.advanceTimersByTimeAsync(500);
+    editor.player.play();
+    editor.player.seek(20);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(server().commands("cursor")).toMatchObject([{ frame: 0 }]);
+    editor.player.pause();
+    await vi.advanceTimersByTimeAsync(500);
+    const frame = editor.player.cursor.get();
+    expect(frame).toBeGreaterThanOrEqual(20);
+    expect(server().commands("cursor")).toMatchObject([{ frame: 0 }, { frame }]);
+  });
+
   it("follows changes of objects, lanes and masks", async () => {
     await open({ objects: [OBJECT] });
     server().sayBytes(maskBytes({ frame: 3 }));

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,16 +17,23 @@ from masklet.media.errors import MediaError
 from masklet.media.index import FrameIndex
 
 _WORTH_A_SEEK = 16  # packets; decoding fewer than these is cheaper than flushing the decoder
+_KEPT_BYTES = 32 * 2**20  # of decoded frames
 
 
 class FrameDecoder:
-    """Decodes frames of `path` by rank. Fast when ranks ascend; not for use by two threads at once."""
+    """Decodes frames of `path` by rank. Fast when ranks ascend; not for use by two threads at once.
+
+    The last frames that came out are kept, asked for or not: who loads several frames at once asks for them nearly in
+    their order, and to go back by one means to decode everything from the last key frame on.
+    """
 
     def __init__(self, path: str | Path, index: FrameIndex) -> None:
         self._path = path
         self._index = index
         self._key_ordinals = [ordinal for ordinal, _ in index.keys]
         self._careful = False
+        self._kept: OrderedDict[int, VideoFrame] = OrderedDict()
+        self._most_kept = max(1, _KEPT_BYTES // (index.height * index.width * 3 // 2))
         self._container: InputContainer | None = None
         self._reset()
 
@@ -34,6 +41,8 @@ class FrameDecoder:
         """Frame `rank` as decoded, not yet rotated or converted. Raises MediaError if it cannot be decoded."""
         if rank in self._index.broken:
             raise self._lost(rank, "its data is damaged")
+        if rank in self._kept:
+            return self._kept[rank]
         key = self._key_for(rank)
         ahead = self._key_ordinals[key] - self._fed if key >= 0 else 0
         if self._container is not None and rank > self._last and ahead <= _WORTH_A_SEEK:
@@ -61,6 +70,10 @@ class FrameDecoder:
 
     def close(self) -> None:
         """Close the file."""
+        self._kept.clear()
+        self._shut()
+
+    def _shut(self) -> None:
         if self._container is not None:
             self._container.close()
         self._container = None
@@ -73,6 +86,7 @@ class FrameDecoder:
         self._packets: Iterator[Packet] = iter(())
         self._pending: Packet | None = None
         self._fed = 0
+        self._first = 0
         self._last = -1
         self._ended = False
         self._spoiled = False
@@ -99,7 +113,7 @@ class FrameDecoder:
         self._open()
 
     def _open(self) -> None:
-        self.close()
+        self._shut()
         self._reset()
         self._container, self._stream = open_container(self._path, strict=self._index.strict, threads=not self._careful)
         self._packets = packets(self._container, self._stream)
@@ -117,6 +131,7 @@ class FrameDecoder:
                 found = self._index.located.get(getattr(packet, self._index.identity))
                 if found is not None:
                     self._pending, self._fed = packet, found
+                    self._first = int(self._index.rank[found])
                     return found <= ordinal
         except FFmpegError:
             return False
@@ -128,6 +143,8 @@ class FrameDecoder:
             while self._ready:
                 frame = self._ready.popleft()
                 shown = self._rank_of(frame)
+                if self._first <= shown <= rank:
+                    self._keep(shown, frame)
                 if shown == rank:
                     self._last = rank
                     return frame
@@ -137,6 +154,11 @@ class FrameDecoder:
             if self._ended or (self._error and not self._careful):
                 return None
             self._feed()
+
+    def _keep(self, rank: int, frame: VideoFrame) -> None:
+        self._kept[rank] = frame
+        while len(self._kept) > self._most_kept:
+            self._kept.popitem(last=False)
 
     def _rank_of(self, frame: VideoFrame) -> int:
         """The frame's rank; -1 for one that is not shown, or predicted across a key packet from damaged frames."""

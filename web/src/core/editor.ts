@@ -57,6 +57,7 @@ export class Editor implements Desk, StageScene {
     });
     this.prompting = new Prompting(this, this.objects);
     this.player.cursor.subscribe(this.#cursorMoved);
+    this.player.playing.subscribe(this.#tellCursor);
     this.settings.subscribe(this.redraw);
     this.#socket = new LiveSocket(
       liveUrl(media.id),
@@ -269,14 +270,14 @@ export class Editor implements Desk, StageScene {
     this.#tellCursor();
   };
 
-  /** Let the server make the frame ready on which the cursor rests; it need not hear of all that playback passes. */
-  #tellCursor(): void {
+  /** Let the server make the frame ready on which the cursor rests, not those that playback passes. */
+  readonly #tellCursor = (): void => {
     this.#cursorTimer ??= setTimeout(() => {
       this.#cursorTimer = undefined;
-      if (!this.#socket.ready) return;
+      if (!this.#socket.ready || this.player.playing.get()) return;
       void this.attempt(() => this.send("cursor", { frame: this.player.cursor.get() }));
     }, CURSOR_INTERVAL_MS);
-  }
+  };
 
   #askForMasks(): void {
     if (!this.#socket.ready && this.state.get().connection === "waiting") return;

@@ -2,32 +2,17 @@
  * The mask layer without a graphics card: picture and masks are each kept as a sheet at the view's scale, so that what
  * is moved is only copied, and what changes is drawn anew only where it has changed.
  */
+import { contours } from "./contours";
 import { EffectAssets } from "./effect-assets";
 import { CanvasEffects } from "./effect-canvas";
-import {
-  type Colour,
-  type EffectLook,
-  type MaskLook,
-  type Painter,
-  padded,
-  type Scene,
-  sameEffects,
-  sameLook,
-} from "./painter";
-import { type Bounds, crop, type Mask } from "./rle";
+import { type EffectLook, type MaskLook, type Painter, padded, type Scene, sameEffects, sameLook } from "./painter";
+import type { Mask } from "./rle";
 import type { Size } from "./view";
 
 const SQUARE_PIXELS_FROM = 3;
 const DASH_CSS_PIXELS = 5;
 /** Larger sheets are not kept: of a picture seen so near, little is drawn. */
 const MOST_SHEET_PIXELS = 6 << 20;
-
-interface Shape {
-  readonly box: Bounds;
-  readonly colour: Colour;
-  readonly area: HTMLCanvasElement;
-  readonly outline: Path2D;
-}
 
 /** Something at `scale` canvas pixels a pixel of the frame. */
 interface Sheet {
@@ -45,7 +30,7 @@ export class CanvasPainter implements Painter {
   #shown: HTMLCanvasElement | null = null;
   #backdrop: Sheet | null = null;
   #maskSheet: (Sheet & { readonly looks: readonly MaskLook[] }) | null = null;
-  #shapes = new Map<Mask, Shape | null>();
+  #shapes = new Map<Mask, Path2D | null>();
   onReady: () => void = () => {};
 
   constructor(context: CanvasRenderingContext2D) {
@@ -106,11 +91,13 @@ export class CanvasPainter implements Painter {
     const before = this.#maskSheet?.scale === scale ? this.#maskSheet : null;
     const sheet = before ?? sheetOf(this.#maskSheet, picture, scale);
     const { context } = sheet;
-    const changed = before === null ? null : differing(before.looks, masks);
+    const changed = differing(before?.looks ?? [], masks);
     this.#maskSheet = { ...sheet, looks: masks };
-    if (changed?.length === 0) return context.canvas;
+    if (changed.length === 0) return context.canvas;
+    // Another frame, or another scale: nothing is left that a clip would spare.
+    const isNew = changed.length === (before?.looks.length ?? 0) + masks.length;
     context.save();
-    if (changed === null) context.clearRect(0, 0, picture.width, picture.height);
+    if (isNew) context.clearRect(0, 0, picture.width, picture.height);
     else {
       // Whole canvas pixels: the edge of a clip that runs through them would be drawn twice.
       const margin = Math.max(...changed.map((look) => look.line), 0) / view.scale + 1 / scale;
@@ -154,27 +141,24 @@ export class CanvasPainter implements Painter {
   #drawMask(context: CanvasRenderingContext2D, look: MaskLook, scale: number): void {
     const shape = this.#shapes.get(look.mask) ?? null;
     if (shape === null) return;
-    context.imageSmoothingEnabled = scale < SQUARE_PIXELS_FROM;
+    const colour = `rgb(${look.colour.join(" ")})`;
     context.globalAlpha = look.fill;
-    context.drawImage(shape.area, shape.box.x0, shape.box.y0);
+    context.fillStyle = colour;
+    context.fill(shape, "evenodd");
     context.globalAlpha = 1;
     if (look.line === 0) return;
-    context.save();
-    context.translate(shape.box.x0, shape.box.y0);
     context.lineWidth = look.line / scale;
-    context.strokeStyle = `rgb(${look.colour.join(" ")})`;
-    if (look.dashed) context.setLineDash([DASH_CSS_PIXELS / scale, DASH_CSS_PIXELS / scale]);
-    context.stroke(shape.outline);
-    context.restore();
+    context.strokeStyle = colour;
+    context.setLineDash(look.dashed ? [DASH_CSS_PIXELS / scale, DASH_CSS_PIXELS / scale] : []);
+    context.stroke(shape);
   }
 
   /** Makes the shapes of new masks, and forgets those of masks that are gone. */
   #follow(looks: readonly MaskLook[]): void {
-    const used = new Map<Mask, Shape | null>();
-    for (const { mask, colour } of looks) {
-      const known = used.get(mask) ?? this.#shapes.get(mask);
-      const isSame = known !== undefined && (known === null || known.colour.join() === colour.join());
-      used.set(mask, isSame ? known : makeShape(mask, colour));
+    const used = new Map<Mask, Path2D | null>();
+    for (const { mask } of looks) {
+      const known = this.#shapes.get(mask);
+      used.set(mask, known === undefined ? makeShape(mask) : known);
     }
     this.#shapes = used;
   }
@@ -208,61 +192,15 @@ export function plainContext(canvas: HTMLCanvasElement): CanvasRenderingContext2
   return context;
 }
 
-interface Extent {
-  readonly width: number;
-  readonly height: number;
-}
-
-function makeShape(mask: Mask, colour: Colour): Shape | null {
-  const box = padded(mask);
-  if (box === null) return null;
-  const pixels = crop(mask, box);
-  const size = { width: box.x1 - box.x0, height: box.y1 - box.y0 };
-  return { box, colour, area: paintArea(pixels, size, colour), outline: traceEdges(pixels, size) };
-}
-
-function paintArea(pixels: Uint8Array, { width, height }: Extent, colour: Colour): HTMLCanvasElement {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  const image = new ImageData(width, height);
-  const words = new Uint32Array(image.data.buffer);
-  // Bytes in memory are red, green, blue, alpha.
-  const [word = 0] = new Uint32Array(Uint8Array.of(...colour, 255).buffer);
-  for (let x = 0; x < width; x++) {
-    for (let y = 0; y < height; y++) if (pixels[x * height + y] !== 0) words[y * width + x] = word;
-  }
-  plainContext(canvas).putImageData(image, 0, 0);
-  return canvas;
-}
-
-/** Lines between foreground and background pixels, straight stretches joined. */
-function traceEdges(pixels: Uint8Array, { width, height }: Extent): Path2D {
+/** What a mask covers, to be filled and outlined; null: nothing. */
+function makeShape(mask: Mask): Path2D | null {
+  const loops = contours(mask);
+  if (loops.length === 0) return null;
   const path = new Path2D();
-  const at = (x: number, y: number) => pixels[x * height + y] !== 0;
-  for (let x = 1; x < width; x++) {
-    let start = -1;
-    for (let y = 0; y <= height; y++) {
-      const edge = y < height && at(x - 1, y) !== at(x, y);
-      if (edge && start < 0) start = y;
-      if (!edge && start >= 0) {
-        path.moveTo(x, start);
-        path.lineTo(x, y);
-        start = -1;
-      }
-    }
-  }
-  for (let y = 1; y < height; y++) {
-    let start = -1;
-    for (let x = 0; x <= width; x++) {
-      const edge = x < width && at(x, y - 1) !== at(x, y);
-      if (edge && start < 0) start = x;
-      if (!edge && start >= 0) {
-        path.moveTo(start, y);
-        path.lineTo(x, y);
-        start = -1;
-      }
-    }
+  for (const corners of loops) {
+    path.moveTo(corners[0] ?? 0, corners[1] ?? 0);
+    for (let i = 2; i < corners.length; i += 2) path.lineTo(corners[i] ?? 0, corners[i + 1] ?? 0);
+    path.closePath();
   }
   return path;
 }
