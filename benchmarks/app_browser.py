@@ -70,6 +70,17 @@ _WANDER = """([x, y, reach, milliseconds]) => new Promise((resolve) => {
 })"""
 
 
+_ARRIVED = """() => new Promise((resolve) => {
+  const began = performance.now();
+  const look = () => {
+    const [shown, wanted] = [document.querySelector(".stage").dataset.frame, document.querySelector(".ruler")];
+    if (shown === wanted.getAttribute("aria-valuenow")) resolve(performance.now() - began);
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server process."""
@@ -185,6 +196,22 @@ class Tab:
         left, top = self.spot(x, y)
         right, _ = self.spot(x + 60, y)
         self.page.evaluate(_WANDER, [left, top, right - left, 1000 * seconds])
+
+    def drag(self, start: float, stop: float) -> float:
+        """Drags the cursor along the ruler between two shares of it in half a second, and returns the milliseconds
+        from letting go until the frame there is on the stage."""
+        self.page.wait_for_timeout(1000)
+        box = self.page.locator(".ruler").bounding_box()
+        assert box is not None
+        places = box["x"] + box["width"] * np.linspace(start, stop, 41)
+        y = box["y"] + box["height"] / 2
+        self.page.mouse.move(places[0], y)
+        self.page.mouse.down()
+        for x in places[1:]:
+            self.page.mouse.move(x, y)
+            self.page.wait_for_timeout(12)
+        self.page.mouse.up()
+        return self.page.evaluate(_ARRIVED)
 
     def settle(self) -> None:
         """Waits until the candidates of a first click are there, and the page rests."""

@@ -128,7 +128,7 @@ def layer() -> Figures:
 
 
 def playback() -> Figures:
-    """A 1080p clip with 20 masks on every frame: played, then stepped through."""
+    """A 1080p clip with 20 masks on every frame: played, stepped through, and its cursor dragged to and fro."""
     scene, seconds = Scene(120, 1080, 1920, 20), 4.0
     with tempfile.TemporaryDirectory() as name:
         clip = make_clip(Path(name) / "scene.mp4", scene)
@@ -136,7 +136,7 @@ def playback() -> Figures:
         _fill(clip, data, scene, frames=len(scene))
         with app(clip, data) as server, browser() as opened, editor(opened, server, scene) as tab:
             tab.page.evaluate(f"probe.find((it) => it.masks === {scene.objects})")
-            tab.page.wait_for_timeout(2 * _PREPARED_MS)
+            tab.page.wait_for_timeout(6 * _PREPARED_MS)  # the film strip is made meanwhile
             tab.page.evaluate("probe.paintings.length = 0")
             tab.page.keyboard.press("Space")
             tab.page.wait_for_timeout(1000 * seconds)
@@ -147,8 +147,9 @@ def playback() -> Figures:
             for _ in range(24):
                 tab.page.wait_for_timeout(_PREPARED_MS)
                 steps.append(tab.page.evaluate(_STEP, scene.objects))
+            drags = [tab.drag(*way) for way in ((0.1, 0.9), (0.9, 0.1), (0.2, 0.7), (0.9, 0.3), (0.8, 0.2))]
     span = (played[-1]["at"] - played[0]["at"]) / 1000
-    return {"played": (len(played) - 1) / span / scene.fps, **_spread("step", steps)}
+    return {"played": (len(played) - 1) / span / scene.fps, **_spread("step", steps), "drag": max(drags)}
 
 
 def load() -> Figures:

@@ -107,6 +107,9 @@ def test_what_is_no_address_is_no_proxy() -> None:
 # -- passing on -------------------------------------------------------------------------------------------------------
 
 
+waited_for, taken_back = threading.Event(), threading.Event()
+
+
 def small_worker(number: int) -> FastAPI:
     app = FastAPI()
 
@@ -121,6 +124,13 @@ def small_worker(number: int) -> FastAPI:
     @app.get("/empty")
     async def empty() -> Response:
         return Response(status_code=304, headers={"etag": '"x"'})
+
+    @app.get("/wait")
+    async def wait(request: Request) -> None:
+        waited_for.set()
+        while not await request.is_disconnected():
+            await asyncio.sleep(0.01)
+        taken_back.set()
 
     @app.post("/refuse")
     async def refuse() -> Response:
@@ -275,6 +285,16 @@ def test_one_connection_carries_requests_for_several_workers(fronted: Fronted) -
         answer.index(b'"worker":%d' % n) for n in range(3)
     )
     assert answer.count(b"HTTP/1.1 200") == 3
+
+
+def test_a_worker_hears_that_nobody_waits_any_more(fronted: Fronted) -> None:
+    host, port = fronted.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(f"GET /wait HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        assert waited_for.wait(30)
+        assert not taken_back.wait(0.5)
+    assert taken_back.wait(30)
+    assert fronted.http.get("/x").status_code == 200
 
 
 def test_nobody_says_where_they_come_from(fronted: Fronted) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
+import threading
 import time
 import zipfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -16,6 +19,7 @@ from PIL import Image
 
 from masklet.export import read_coco_json, read_masklet_json, read_object_pngs
 from masklet.media import open_clip, write_image
+from masklet.server.clips import Remembering
 from masklet.server.settings import Limits
 
 SQUARE = [30.0, 30.0]
@@ -120,6 +124,38 @@ def test_frames_are_exact_and_cached_for_ever(one_server, clips: Path) -> None:
     assert one_server.http.get(f"/api/media/{media}/frames/8.jpg").status_code == 404
     for wrong in ("-1", "x", "1.5"):
         assert one_server.http.get(f"/api/media/{media}/frames/{wrong}.jpg").status_code == 422
+
+
+def test_frames_that_nobody_waits_for_are_not_read(one_server, monkeypatch: pytest.MonkeyPatch) -> None:
+    media = one_server.media()
+    reading, go_on, seen = threading.Event(), threading.Event(), []
+    read = Remembering._read
+
+    def slow(clip: Remembering, index: int) -> np.ndarray:
+        seen.append(index)
+        reading.set()
+        assert go_on.wait(60)
+        return read(clip, index)
+
+    monkeypatch.setattr(Remembering, "_read", slow)
+    host, port = one_server.http.base_url.host, one_server.http.base_url.port
+    with ThreadPoolExecutor() as pool:
+
+        def ask(frame: int) -> Future[httpx.Response]:
+            return pool.submit(httpx.get, f"http://{host}:{port}/api/media/{media}/frames/{frame}.jpg", timeout=60)
+
+        first = ask(1)
+        assert reading.wait(60)
+        with socket.create_connection((host, port)) as taken_back:
+            taken_back.sendall(f"GET /api/media/{media}/frames/2.jpg HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            time.sleep(0.3)
+        time.sleep(0.3)
+        last = ask(3)
+        time.sleep(0.3)
+        assert seen == [1]
+        go_on.set()
+        assert (first.result().status_code, last.result().status_code) == (200, 200)
+    assert seen == [1, 3]
 
 
 def test_a_strip_shows_frames_side_by_side(one_server) -> None:

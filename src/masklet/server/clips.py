@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from weakref import WeakValueDictionary
 
 from masklet.media import Clip, MediaError, open_clip
 from masklet.media.clip import Frame
@@ -22,6 +24,11 @@ class Clips:
         self._most = most
         self._clips: OrderedDict[str, Clip] = OrderedDict()
         self._lock = threading.Lock()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def turn(self, media_id: str) -> asyncio.Lock:
+        """To be held around reading a frame for a page, first come, first served. For the event loop's thread."""
+        return self._turns.setdefault(media_id, asyncio.Lock())
 
     def get(self, media: Media) -> Clip:
         """The clip of a media. Raises MediaError where its file is gone, damaged, or another one by now."""

@@ -25,6 +25,7 @@ _MOST_HEAD = 2**16
 _IDLE_SECONDS = 75.0
 _CONNECT_SECONDS = 5.0
 _PARTING_SECONDS = 2.0
+_LOOK_EVERY_SECONDS = 0.1
 # Of one connection only, or told by the front itself.
 _NOT_PASSED_ON = {b"connection", b"keep-alive", b"proxy-connection", b"te", b"expect", b"x-forwarded-for"}
 
@@ -126,6 +127,7 @@ class Front:
         headers = [*self._headers(request, peer), (b"connection", b"close")]
         await worker.send(h11.Request(method=request.method, target=request.target, headers=headers))
         body = asyncio.create_task(_pass_body(client, worker))
+        leaving = asyncio.create_task(_take_back(client, worker, body))
         began = False
         try:
             while True:
@@ -147,6 +149,7 @@ class Front:
                 await _refuse(client, 502, "a part of the server failed: try again in a moment")
             return False
         finally:
+            leaving.cancel()
             # A worker may refuse a body before it has all of it.
             whole = _is_whole(body)
             body.cancel()
@@ -253,6 +256,14 @@ async def _pass_body(client: _Side, worker: _Side) -> None:
         await worker.send(event)
         if isinstance(event, h11.EndOfMessage):
             return
+
+
+async def _take_back(client: _Side, worker: _Side, body: asyncio.Task[None]) -> None:
+    """Leaves the worker when the client leaves before it has its answer: what nobody waits for need not be done."""
+    await asyncio.wait([body])
+    while not client.reader.at_eof():
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+    worker.close()
 
 
 def _is_whole(body: asyncio.Task[None]) -> bool:

@@ -1,4 +1,4 @@
-"""Frames as JPEG, exactly the frame that was asked for."""
+"""Frames as JPEG."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ MOST_HEIGHT = 4320
 MOST_STRIP = 64
 
 
-def frame_jpeg(clip: Clip, frame: int, height: int | None) -> bytes:
-    """A frame, at its full size or shrunk to a height in pixels. Raises ValueError as the clip does."""
-    if not 0 <= frame < len(clip):
-        raise IndexError(f"{clip.name} has the frames 0..{len(clip) - 1}, got {frame}")
-    return _encoded(_shrunk(clip[frame], height), 90)
+def frame_jpeg(picture: Frame, height: int | None) -> bytes:
+    """A frame, at its full size or shrunk to a height in pixels."""
+    return _encoded(_shrunk(picture, height), 90)
 
 
 def strip_jpeg(clip: Clip, count: int, height: int, folder: Path, media_id: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from masklet import __version__
 from masklet.export import effects_from_json
@@ -237,20 +238,26 @@ def list_files(parts: Parts, root: Text, path: Annotated[str, Query(max_length=4
 
 
 @router.get("/media/{media_id}/frames/{frame}.jpg", response_class=Response)
-def get_frame(
+async def get_frame(
     request: Request,
     media: ChosenMedia,
     parts: Parts,
     frame: Annotated[int, Path(ge=0, lt=2**31)],
     height: Annotated[int | None, Query(ge=1, le=MOST_HEIGHT)] = None,
 ) -> Response:
-    """A frame, exactly: 0-based, in display order, upright."""
+    """A frame, exactly: 0-based, in display order, upright. 499: nobody waits for it any more."""
     if frame >= media.frames:
         raise Refused(404, f"{media.name} has {media.frames} frames, there is no frame {frame}")
     mark = f'"{media.id}-{frame}-{height or "full"}"'
     if _has(request, mark):
         return _unchanged(mark)
-    return _jpeg(frame_jpeg(parts.studio.clips.get(media), frame, height), mark)
+    clips = parts.studio.clips
+    async with clips.turn(media.id):
+        # Who drags the cursor wants the last frame of many, and one that lies back may take a second to decode.
+        if await request.is_disconnected():
+            raise Refused(499, "the request was taken back")
+        picture = await run_in_threadpool(lambda: clips.get(media)[frame])
+    return _jpeg(await run_in_threadpool(frame_jpeg, picture, height), mark)
 
 
 @router.get("/media/{media_id}/strip.jpg", response_class=Response)

@@ -19,7 +19,8 @@ import type { Gesture } from "./tools";
 import { Tracking } from "./tracking";
 import type { Point } from "./view";
 
-const CURSOR_INTERVAL_MS = 150;
+/** So long on one frame, and the user may be about to click. */
+const CURSOR_RESTS_MS = 150;
 
 export class Editor implements Desk, StageScene {
   readonly media: MediaItem;
@@ -57,7 +58,6 @@ export class Editor implements Desk, StageScene {
     });
     this.prompting = new Prompting(this, this.objects);
     this.player.cursor.subscribe(this.#cursorMoved);
-    this.player.playing.subscribe(this.#tellCursor);
     this.settings.subscribe(this.redraw);
     this.#socket = new LiveSocket(
       liveUrl(media.id),
@@ -270,14 +270,14 @@ export class Editor implements Desk, StageScene {
     this.#tellCursor();
   };
 
-  /** Let the server make the frame ready on which the cursor rests, not those that playback passes. */
-  readonly #tellCursor = (): void => {
-    this.#cursorTimer ??= setTimeout(() => {
-      this.#cursorTimer = undefined;
-      if (!this.#socket.ready || this.player.playing.get()) return;
+  /** Let the server make the frame ready on which the cursor rests, not those that playback or a hand passes. */
+  #tellCursor(): void {
+    clearTimeout(this.#cursorTimer);
+    this.#cursorTimer = setTimeout(() => {
+      if (!this.#socket.ready) return;
       void this.attempt(() => this.send("cursor", { frame: this.player.cursor.get() }));
-    }, CURSOR_INTERVAL_MS);
-  };
+    }, CURSOR_RESTS_MS);
+  }
 
   #askForMasks(): void {
     if (!this.#socket.ready && this.state.get().connection === "waiting") return;
