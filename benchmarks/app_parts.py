@@ -128,7 +128,7 @@ def layer() -> Figures:
 
 
 def playback() -> Figures:
-    """A 1080p clip with 20 masks on every frame: played, stepped through, and its cursor dragged to and fro."""
+    """A 1080p clip with 20 masks on every frame, played and stepped through; another, its cursor dragged to and fro."""
     scene, seconds = Scene(120, 1080, 1920, 20), 4.0
     with tempfile.TemporaryDirectory() as name:
         clip = make_clip(Path(name) / "scene.mp4", scene)
@@ -147,7 +147,8 @@ def playback() -> Figures:
             for _ in range(24):
                 tab.page.wait_for_timeout(_PREPARED_MS)
                 steps.append(tab.page.evaluate(_STEP, scene.objects))
-            drags = [tab.drag(*way) for way in ((0.1, 0.9), (0.9, 0.1), (0.2, 0.7), (0.9, 0.3), (0.8, 0.2))]
+    with _open(Scene(300, 1080, 1920, 1)) as (_, tab):
+        drags = [tab.drag(*way) for way in ((0.1, 0.9), (0.9, 0.15), (0.2, 0.7), (0.95, 0.33), (0.8, 0.22))]
     span = (played[-1]["at"] - played[0]["at"]) / 1000
     return {"played": (len(played) - 1) / span / scene.fps, **_spread("step", steps), "drag": max(drags)}
 
