@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from masklet.media import decoder
+from masklet.media import video
 
 
 def picture(i: int, height: int = 48, width: int = 64) -> np.ndarray:
@@ -21,8 +21,8 @@ def picture(i: int, height: int = 48, width: int = 64) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Decoders keep one frame, as of the largest videos: all of these small ones would fit."""
-    monkeypatch.setattr(decoder, "_KEPT_BYTES", 1)
+    """Clips keep no decoded frames: all of these small ones would fit."""
+    monkeypatch.setattr(video, "KEPT_BYTES", 0)
 
 
 @pytest.fixture(scope="session")

@@ -17,23 +17,24 @@ from masklet.media.errors import MediaError
 from masklet.media.index import FrameIndex
 
 _WORTH_A_SEEK = 16  # packets; decoding fewer than these is cheaper than flushing the decoder
-_KEPT_BYTES = 32 * 2**20  # of decoded frames
 
 
 class FrameDecoder:
     """Decodes frames of `path` by rank. Fast when ranks ascend; not for use by two threads at once.
 
-    The last frames that came out are kept, asked for or not: who loads several frames at once asks for them nearly in
-    their order, and to go back by one means to decode everything from the last key frame on.
+    Parameters
+    ----------
+    kept_bytes: so much of what came out last is kept, asked for or not. Who loads several frames at once asks for them
+        nearly in their order, and to go back by one means to decode everything from the last key frame on.
     """
 
-    def __init__(self, path: str | Path, index: FrameIndex) -> None:
+    def __init__(self, path: str | Path, index: FrameIndex, kept_bytes: int = 0) -> None:
         self._path = path
         self._index = index
         self._key_ordinals = [ordinal for ordinal, _ in index.keys]
         self._careful = False
         self._kept: OrderedDict[int, VideoFrame] = OrderedDict()
-        self._most_kept = max(1, _KEPT_BYTES // (index.height * index.width * 3 // 2))
+        self._most_kept = kept_bytes // (index.height * index.width * 3 // 2)
         self._container: InputContainer | None = None
         self._reset()
 

@@ -18,6 +18,8 @@ from masklet.media.index import build_index
 
 REVERSE_BUFFER = 128 * 2**20
 """Bytes of decoded frames that backward iteration may hold at a time."""
+KEPT_BYTES = 32 * 2**20
+"""Bytes of decoded frames that are kept for reading nearly in order."""
 
 
 class VideoClip(Clip):
@@ -53,7 +55,7 @@ class VideoClip(Clip):
         if self.damage:
             warnings.warn(f"{self.name}: {self.damage}", stacklevel=2)
         self._lock = threading.Lock()
-        self._decoder = FrameDecoder(self.path, self._index)
+        self._decoder = FrameDecoder(self.path, self._index, KEPT_BYTES)
         self._latest: tuple[int, Frame] | None = None
 
     @property
