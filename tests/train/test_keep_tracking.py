@@ -137,7 +137,11 @@ def test_a_run_changes_nothing_that_remembers(model: Sam2, sources: Sources, tmp
         objective=replace(OPTIONS, teacher=name),
         optimiser=Optimiser(rate=1e-3, frozen=REMEMBERING),
     )
-    train(recipe, sources, tmp_path / "run", prepare=lambda built: built.load_state_dict(model.state_dict()))
+
+    def prepare(built: Sam2) -> None:
+        built.load_state_dict(model.state_dict())
+
+    train(recipe, sources, tmp_path / "run", prepare=prepare)
     found = load(tmp_path / "run" / "weights.safetensors").state_dict()
     changed = {key for key, value in model.state_dict().items() if not torch.equal(value, found[key])}
     parts = {key.split(".")[0] for key in changed}
