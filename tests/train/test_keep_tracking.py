@@ -123,6 +123,11 @@ def test_low_rank_updates_and_kept_tracking_exclude_each_other() -> None:
         finetune(lora=4, keep_tracking=True)
 
 
+def test_tracking_is_not_kept_without_clips() -> None:
+    with pytest.raises(ValueError, match="clip_share must be above 0"):
+        finetune(clip_share=0, keep_tracking=True)
+
+
 def test_a_run_changes_nothing_that_remembers(model: Sam2, sources: Sources, tmp_path: Path) -> None:
     save(model, tmp_path / "old.safetensors")
     name = str(tmp_path / "old.safetensors")

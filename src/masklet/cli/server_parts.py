@@ -48,6 +48,7 @@ def sessions_of(choice: ModelChoice) -> tuple[ModelInfo, Callable[[], MakeSessio
 
 
 def _made_with(model: Sam2) -> MakeSession:
+    """How sessions of a model are made. It is there as long as the process, and so is all that came before it."""
     settle()
 
     def make(clip: Clip | None, features: FeatureStore) -> VideoSession:

@@ -24,8 +24,9 @@ class FrameDecoder:
 
     Parameters
     ----------
-    kept_bytes: so much of what came out last is kept, asked for or not. Who loads several frames at once asks for them
-        nearly in their order, and to go back by one means to decode everything from the last key frame on.
+    kept_bytes: so much of what came out last is kept, asked for or not, one frame even where it is larger; 0: nothing.
+        Who loads several frames at once asks for them nearly in their order, and to go back by one means to decode
+        everything from the last key frame on.
     """
 
     def __init__(self, path: str | Path, index: FrameIndex, kept_bytes: int = 0) -> None:
@@ -34,7 +35,7 @@ class FrameDecoder:
         self._key_ordinals = [ordinal for ordinal, _ in index.keys]
         self._careful = False
         self._kept: OrderedDict[int, VideoFrame] = OrderedDict()
-        self._most_kept = kept_bytes // (index.height * index.width * 3 // 2)
+        self._most_kept = max(1, kept_bytes // (index.height * index.width * 3 // 2)) if kept_bytes else 0
         self._container: InputContainer | None = None
         self._reset()
 

@@ -56,7 +56,6 @@ class VideoClip(Clip):
             warnings.warn(f"{self.name}: {self.damage}", stacklevel=2)
         self._lock = threading.Lock()
         self._decoder = FrameDecoder(self.path, self._index, KEPT_BYTES)
-        self._latest: tuple[int, Frame] | None = None
 
     @property
     def timestamps(self) -> Sequence[float]:
@@ -75,9 +74,7 @@ class VideoClip(Clip):
 
     def _read(self, index: int) -> Frame:
         with self._lock:
-            if self._latest is None or self._latest[0] != index:
-                self._latest = index, self._convert(self._decoder.frame(index), index)
-            return self._latest[1].copy()
+            return self._convert(self._decoder.frame(index), index)
 
     def _decode(self, indices: range) -> Iterator[Frame]:
         decoder = FrameDecoder(self.path, self._index)  # of its own: iterating does not disturb clip[i]

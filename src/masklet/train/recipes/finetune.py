@@ -50,10 +50,12 @@ def finetune(
 
     Raises
     ------
-    ValueError: an unknown part, or updates beside layers that are to keep tracking.
+    ValueError: an unknown part; updates beside layers that are to keep tracking, or no clips to keep it on.
     """
     if keep_tracking and lora:
         raise ValueError("keep_tracking freezes the attention that lora changes; choose one of them")
+    if keep_tracking and not clip_share:
+        raise ValueError("keep_tracking is learnt on clips, made from pictures or real; clip_share must be above 0")
     config = found(model, size)
     stage = Stage(
         steps=steps,
