@@ -128,7 +128,6 @@ class VideoClip(Clip):
         super().close()
         with self._lock:
             self._decoder.close()
-            self._latest = None
 
 
 Turn = tuple[bool, bool, bool]
