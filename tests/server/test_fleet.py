@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def well(path: str) -> None:
                 if Path(f"{path}.silent").exists():
                     time.sleep(60)
                 connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" if b"Host: here" in asked else b"HTTP/1.1 403 No\r\n\r\n")
+
+
+def stubborn(path: str) -> None:
+    """A worker that says that it is well, and does not end when it is asked to."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    well(path)
 
 
 @contextmanager
@@ -113,3 +120,76 @@ def test_a_worker_that_refuses_is_not_ready() -> None:
         wait_until(lambda: bool(launched[0]) and answers(folder / "0.sock"))
         with pytest.raises(TimeoutError):
             asyncio.run(asyncio.wait_for(fleet.ready(), 0.5))
+
+
+def sleeper() -> SpawnProcess:
+    process = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
+    process.start()
+    return process
+
+
+def test_a_worker_that_is_being_launched_at_the_end_is_ended(tmp_path: Path) -> None:
+    launching, go_on = threading.Event(), threading.Event()
+    launched: list[SpawnProcess] = []
+
+    def launch(_number: int, _path: Path) -> SpawnProcess:
+        launching.set()
+        assert go_on.wait(60)
+        launched.append(sleeper())
+        return launched[0]
+
+    async def end_early() -> None:
+        task = asyncio.create_task(Fleet(launch, [tmp_path / "0.sock"], "here", QUICK).run())
+        await asyncio.to_thread(launching.wait, 60)
+        task.cancel()
+        # The cancellation arrives while the launch is under way.
+        await asyncio.sleep(0.05)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(end_early())
+    assert len(launched) == 1
+    assert launched[0].exitcode == -signal.SIGTERM
+
+
+def test_the_others_end_where_one_cannot_be_launched(tmp_path: Path) -> None:
+    launched: list[SpawnProcess] = []
+
+    def launch(number: int, _path: Path) -> SpawnProcess:
+        if number == 1:
+            wait_until(lambda: bool(launched))
+            raise OSError("no more processes")
+        launched.append(sleeper())
+        return launched[0]
+
+    async def run() -> None:
+        fleet = Fleet(launch, [tmp_path / "0.sock", tmp_path / "1.sock"], "here", QUICK)
+        with pytest.raises(OSError, match="no more processes"):
+            await fleet.run()
+        # Nothing is started again behind its back.
+        await asyncio.sleep(0.3)
+
+    asyncio.run(run())
+    assert [process.exitcode for process in launched] == [-signal.SIGTERM]
+
+
+def test_a_worker_that_does_not_want_to_end_is_killed(tmp_path: Path) -> None:
+    launched: list[SpawnProcess] = []
+
+    def launch(_number: int, path: Path) -> SpawnProcess:
+        process = multiprocessing.get_context("spawn").Process(target=stubborn, args=(str(path),))
+        process.start()
+        launched.append(process)
+        return process
+
+    async def run() -> None:
+        fleet = Fleet(launch, [tmp_path / "0.sock"], "here", replace(QUICK, farewell=0.2))
+        task = asyncio.create_task(fleet.run())
+        await asyncio.wait_for(fleet.ready(), 60)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert launched[0].exitcode == -signal.SIGKILL

@@ -18,7 +18,8 @@ logger = logging.getLogger("masklet.server")
 class Care:
     """How workers are looked after, in seconds: `every` so often they are asked whether they are well, and have to
     say so within `patience`; after `failures` times without an answer, or `start` after they were started, they are
-    killed. One that died is started again after `pause`, which doubles up to `longest_pause` while it dies at once."""
+    killed. One that died is started again after `pause`, which doubles up to `longest_pause` while it dies at once.
+    Told to end, they have `farewell` to do so."""
 
     every: float = 5.0
     patience: float = 10.0
@@ -26,6 +27,7 @@ class Care:
     start: float = 120.0
     pause: float = 0.5
     longest_pause: float = 30.0
+    farewell: float = 15.0
 
 
 @dataclass(slots=True)
@@ -65,28 +67,42 @@ class Fleet:
 
     async def run(self) -> None:
         """Looks after the workers until it is cancelled, and ends them then."""
+        carers = [asyncio.create_task(self._look_after(worker)) for worker in self._workers]
         try:
-            await asyncio.gather(*(self._look_after(worker) for worker in self._workers))
+            await asyncio.gather(*carers)
         finally:
-            await asyncio.to_thread(self._end)
+            for carer in carers:
+                carer.cancel()
+            await asyncio.gather(*carers, return_exceptions=True)
+            await self._end()
 
     async def _look_after(self, worker: _Worker) -> None:
         pause = self._care.pause
         while True:
             worker.socket.unlink(missing_ok=True)
-            worker.process = await asyncio.to_thread(self._launch, worker.number, worker.socket)
+            process = await self._start(worker)
             began = time.monotonic()
-            await self._watch(worker, worker.process)
+            await self._watch(worker, process)
             lived = time.monotonic() - began
             pause = self._care.pause if lived > self._care.longest_pause else min(2 * pause, self._care.longest_pause)
-            extra = {"worker": worker.number, "code": worker.process.exitcode, "seconds": round(lived, 1)}
+            extra = {"worker": worker.number, "code": process.exitcode, "seconds": round(lived, 1)}
             logger.error("a worker ended, and is started again", extra=extra)
             await asyncio.sleep(pause)
+
+    async def _start(self, worker: _Worker) -> SpawnProcess:
+        launching = asyncio.create_task(asyncio.to_thread(self._launch, worker.number, worker.socket))
+        try:
+            worker.process = await asyncio.shield(launching)
+        except asyncio.CancelledError:
+            # A launch can't be taken back: what it starts has to be ended with the others.
+            worker.process = await launching
+            raise
+        return worker.process
 
     async def _watch(self, worker: _Worker, process: SpawnProcess) -> None:
         """Returns when the process has ended, by itself or because it did not answer."""
         silent, began, started = 0, time.monotonic(), False
-        while process.is_alive():
+        while True:
             if await self._is_well(worker.socket):
                 silent, started = 0, True
                 worker.ready.set()
@@ -96,8 +112,8 @@ class Fleet:
                 logger.error("a worker does not answer, and is ended", extra={"worker": worker.number})
                 process.kill()
             # Ends are noticed at once, silence with the next question.
-            await asyncio.to_thread(process.join, self._care.every if started else 0.2)
-        await asyncio.to_thread(process.join)
+            if await _has_ended(process, self._care.every if started else 0.2):
+                return
 
     async def _is_well(self, socket: Path) -> bool:
         with contextlib.suppress(OSError, TimeoutError):
@@ -111,12 +127,31 @@ class Fleet:
                     writer.close()
         return False
 
-    def _end(self) -> None:
+    async def _end(self) -> None:
         processes = [worker.process for worker in self._workers if worker.process is not None]
         for process in processes:
             process.terminate()
-        for process in processes:
-            process.join(15)
-            if process.is_alive():
-                process.kill()
-                process.join()
+        await asyncio.gather(*(self._see_off(process) for process in processes))
+
+    async def _see_off(self, process: SpawnProcess) -> None:
+        if not await _has_ended(process, self._care.farewell):
+            process.kill()
+            await _has_ended(process, None)
+
+
+async def _has_ended(process: SpawnProcess, patience: float | None) -> bool:
+    """Whether a process ends within so many seconds; it is collected then.
+
+    Its sentinel is watched, and no thread joins it: where two wait for one process, the second is told that it lives.
+    """
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(process.sentinel, ended.set)
+    try:
+        async with asyncio.timeout(patience):
+            await ended.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(process.sentinel)
+    process.join()
+    return True
