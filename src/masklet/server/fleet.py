@@ -92,12 +92,12 @@ class Fleet:
     async def _start(self, worker: _Worker) -> SpawnProcess:
         launching = asyncio.create_task(asyncio.to_thread(self._launch, worker.number, worker.socket))
         try:
-            worker.process = await asyncio.shield(launching)
+            worker.process = process = await asyncio.shield(launching)
         except asyncio.CancelledError:
             # A launch can't be taken back: what it starts has to be ended with the others.
             worker.process = await launching
             raise
-        return worker.process
+        return process
 
     async def _watch(self, worker: _Worker, process: SpawnProcess) -> None:
         """Returns when the process has ended, by itself or because it did not answer."""
