@@ -152,3 +152,31 @@ def test_a_run_changes_nothing_that_remembers(model: Sam2, sources: Sources, tmp
     parts = {key.split(".")[0] for key in changed}
     assert {"mask_decoder", "prompt_encoder"} <= parts <= {"mask_decoder", "prompt_encoder", "encoder", "drawing"}
     assert not any(key.startswith(("encoder.trunk.", "encoder.neck.")) for key in changed)
+
+
+def test_a_first_click_is_held_and_further_ones_learn(model: Sam2, sources: Sources) -> None:
+    old = copied(model)
+    with torch.no_grad():
+        model.mask_decoder.mask_tokens.add_(torch.randn_like(model.mask_decoder.mask_tokens))
+    batch, clicked = clips(sources, (1, 2), length=1), replace(CLICKS, box_share=0, corrections=(2, 2))
+
+    def found(share: float, answers: str = "mean", prompting: Prompting = clicked) -> tuple[float, dict[str, float]]:
+        options = replace(OPTIONS, first_click=share, losses=LossWeights(answers=answers))
+        loss = KeepTrackingModule(model.eval(), old, options, prompting).eval()(batch, Draw(7, 3))
+        return float(loss.total), {name: value / count for name, (value, count) in loss.figures.items()}
+
+    with torch.no_grad():
+        plain, _ = found(0)
+        held, figures = found(1)
+        half, _ = found(0.5)
+        user = SegmentModule(model, OPTIONS.losses, clicked).eval().interaction(batch, Draw(7, 3))
+        first = float(user.answers[0].loss.total.sum())
+        distance = figures["first_as_before"] * len(batch.owner)
+        assert distance > 0.1
+        assert held == pytest.approx(plain + (distance - first) / 3, rel=1e-4)
+        assert half == pytest.approx((plain + held) / 2, rel=1e-4)
+        assert figures["loss"] == pytest.approx(held / len(batch.owner), rel=1e-4)
+        assert found(1, "sum")[0] == pytest.approx(found(0, "sum")[0] + distance - first, rel=1e-4)
+        # A box says what is meant: the truth teaches it.
+        boxed = replace(clicked, box_share=1)
+        assert found(1, prompting=boxed)[0] == found(0, prompting=boxed)[0]

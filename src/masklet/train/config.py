@@ -238,6 +238,8 @@ class KeepTracking:
     teacher: name or path of the earlier model, as `masklet.load_model` takes it; of the same architecture.
     masks, iou, tokens, visible: weights of the distances between the two answers on tracked frames: masks, IoU
         estimates, what pointers are made of, object score.
+    first_click: share of what a first click costs that is the distance from the teacher's answer (0..1); the rest is
+        the loss against the true mask. 1: what one click means stays, and further ones learn.
     losses: of prompts, against the true masks.
     """
 
@@ -246,6 +248,7 @@ class KeepTracking:
     iou: float = 2.0
     tokens: float = 1.0
     visible: float = 0.1
+    first_click: float = 0.0
     losses: LossWeights = field(default_factory=LossWeights)
 
 

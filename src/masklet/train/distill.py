@@ -62,8 +62,8 @@ class DistillModule(SegmentModule):
 
     def _mask_distances(self, user: User, tracker: SideBySide, batch: Batch) -> Tensor:
         distances: list[Tensor] = []
-        for (decoded, _), taught in zip(user.answers, tracker.taught, strict=True):
-            logits, _ = candidates(decoded, multimask=taught.multimask)
+        for answer, taught in zip(user.answers, tracker.taught, strict=True):
+            logits, _ = candidates(answer.decoded, multimask=taught.multimask)
             # Where the object is not there, or the teacher does not see it, its mask says nothing.
             counts = batch.present[:, taught.frame] & taught.chosen.visible[:, 0]
             distances.append(mask_distance(logits.float(), taught.chosen.logits.float()) * counts)

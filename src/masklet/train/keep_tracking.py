@@ -2,14 +2,15 @@
 
 Training on pictures changes the decoder, and with it tracking, though pictures say nothing of it. So clips teach two
 things here: their first frame is prompted and judged as a picture is, and on the others the decoder is to answer as the
-earlier model's does. Both decoders get the features that the earlier model's memory has conditioned: no gradient goes
-through time, and a clip costs little more than its pictures.
+earlier model's does. What a first click means can be held in the same way. Both decoders get the features that the
+earlier model's memory has conditioned: no gradient goes through time, and a clip costs little more than its pictures.
 
 Legend: O objects, M mask candidates, C channels, h w grid of the logits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -24,7 +25,7 @@ from masklet.train.batches import Batch
 from masklet.train.config import KeepTracking, Prompting
 from masklet.train.distill import Teacher
 from masklet.train.objective import BatchLoss, Draw
-from masklet.train.segment import SegmentModule, disturb
+from masklet.train.segment import SegmentModule, User, disturb
 from masklet.train.unroll import Unroll, choose, gather_features
 
 
@@ -51,22 +52,29 @@ class KeepTrackingModule(SegmentModule):
         self._teacher = Teacher(teacher)
 
     def forward(self, batch: Batch, draw: Draw) -> BatchLoss:
-        if batch.length == 1:
-            return super().forward(batch, draw)
         schedule = draw.schedule()
         lag = self.lag(batch, schedule)
         seen, taught = self.model.encode_image(batch.images), self._teacher.look(batch.images)
         user = self.user(Unroll(self.model, seen, batch.length, batch.owner), batch, draw, schedule)
         user.still()
-        prompted = user.loss(self._options.losses)
-        unroll = Unroll(self._teacher.model, taught, batch.length, batch.owner, lag)
-        tracked = self._track(unroll, seen, batch, schedule, draw.objects(batch)).sum()
-        figures = {
-            **prompted.figures,
-            "loss": (float((prompted.total + tracked).detach()), prompted.units),
-            "tracked_as_before": (float(tracked.detach()), prompted.units),
-        }
-        return BatchLoss(prompted.total + tracked, prompted.units, figures)
+        loss = user.loss(self._options.losses)
+        teacher = Unroll(self._teacher.model, taught, batch.length, batch.owner, lag)
+        loss = self._with_first_click(loss, user, teacher)
+        if batch.length == 1:
+            return loss
+        tracked = self._track(teacher, seen, batch, schedule, draw.objects(batch))
+        return _plus(loss, tracked, {"tracked_as_before": tracked})
+
+    def _with_first_click(self, loss: BatchLoss, user: User, teacher: Unroll) -> BatchLoss:
+        """The loss of `user`, a share of its first click's part being the distance from the teacher's answer."""
+        share, (first, *others) = self._options.first_click, user.answers
+        if not share or first.points is None or first.points.labels.shape[1] > 1:
+            return loss
+        with torch.no_grad():
+            answer = teacher.decode(0, first.points)
+        distance = answer_distance(first.decoded, answer, self._options)
+        count = 1 if self._options.losses.answers == "sum" else 1 + len(others)
+        return _plus(loss, share * (distance - first.loss.total) / count, {"first_as_before": distance})
 
     def _track(
         self,
@@ -99,6 +107,13 @@ class KeepTrackingModule(SegmentModule):
                 with torch.no_grad():
                     teacher.remember(frame, chosen, prompted=False)
         return torch.stack(distances).mean(dim=0)
+
+
+def _plus(loss: BatchLoss, more: Tensor, noted: Mapping[str, Tensor]) -> BatchLoss:
+    """A loss with something more for each object [O], and what is `noted` of each in the log."""
+    total = loss.total + more.sum()
+    figures = {name: (float(values.detach().sum()), loss.units) for name, values in noted.items()}
+    return BatchLoss(total, loss.units, {**loss.figures, "loss": (float(total.detach()), loss.units), **figures})
 
 
 def answer_distance(own: Decoded, taught: Decoded, weights: KeepTracking) -> Tensor:

@@ -8,7 +8,7 @@ Legend: B clips, T frames, O objects of all clips, S image side, h w = S / 16.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -68,6 +68,15 @@ class SegmentModule(ObjectiveModule):
         return User(tracker, batch, self._weights, self._prompting, schedule, draw.objects(batch))
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One decoder call: what was asked (None: tracked), what came, and how wrong it was."""
+
+    points: Points | None
+    decoded: Decoded
+    loss: AnswerLoss
+
+
 class _Prompts:
     """Points given so far on one frame; a box counts as two of them."""
 
@@ -94,7 +103,7 @@ class User:
 
     Attributes
     ----------
-    answers: every decoder call with its loss, in order; `first`, `last` and `tracked` say which of them were what.
+    answers: every decoder call with its loss, in order.
     """
 
     def __init__(
@@ -106,7 +115,7 @@ class User:
         schedule: np.random.Generator,
         rngs: Sequence[np.random.Generator],
     ) -> None:
-        self.answers: list[tuple[Decoded, AnswerLoss]] = []
+        self.answers: list[Answer] = []
         self._tracker = tracker
         self._batch = batch
         self._weights = weights
@@ -119,8 +128,8 @@ class User:
     def still(self) -> None:
         """Prompt the first frame once, then correct."""
         self._interact(0, 1 + self._between(self._prompting.corrections))
-        for name, (_, loss) in (("still_first", self.answers[0]), ("still_last", self.answers[-1])):
-            self._note(name, loss.iou)
+        for name, answer in (("still_first", self.answers[0]), ("still_last", self.answers[-1])):
+            self._note(name, answer.loss.iou)
 
     def clip(self) -> None:
         """Prompt the first frames, then track the others in order; some of them are corrected."""
@@ -137,7 +146,7 @@ class User:
         corrected = self._corrected_frames(others)
         for frame in others:
             decoded = self._tracker.decode(frame, None)
-            loss = self._judge(decoded, frame, multimask=True)
+            loss = self._judge(None, decoded, frame, multimask=True)
             self._note("tracked", loss.iou[self._batch.present[:, frame]])
             chosen = choose(decoded, multimask=True)
             if frame in corrected:
@@ -150,13 +159,13 @@ class User:
 
     def loss(self, weights: LossWeights) -> BatchLoss:
         """Sum over objects of the sum, or mean, of their answers' losses."""
-        totals = torch.stack([loss.total for _, loss in self.answers])  # [answers, O]
+        totals = torch.stack([answer.loss.total for answer in self.answers])  # [answers, O]
         count = totals.shape[1]
         total = totals.sum() if weights.answers == "sum" else totals.mean(dim=0).sum()
         figures = dict(self._figures)
         figures["loss"] = float(total.detach()), count
-        for part in self.answers[0][1].parts:
-            values = [loss.parts[part].detach().sum() for _, loss in self.answers]
+        for part in self.answers[0].loss.parts:
+            values = [answer.loss.parts[part].detach().sum() for answer in self.answers]
             figures[part] = float(torch.stack(values).sum()), count * len(self.answers)
         return BatchLoss(total, count, figures)
 
@@ -188,14 +197,15 @@ class User:
                 prompts.add(noisy_boxes(self._rngs, truth))
             else:
                 prompts.add(first_clicks(self._rngs, truth))
-            decoded = self._tracker.decode(frame, prompts.points(self._device), previous)
-            self._judge(decoded, frame, multimask=prompts.multimask)
+            points = prompts.points(self._device)
+            decoded = self._tracker.decode(frame, points, previous)
+            self._judge(points, decoded, frame, multimask=prompts.multimask)
             chosen = choose(decoded, multimask=prompts.multimask)
             previous = chosen.logits.detach()
         assert chosen is not None, "an interaction has at least one round"
         return chosen
 
-    def _judge(self, decoded: Decoded, frame: int, *, multimask: bool) -> AnswerLoss:
+    def _judge(self, points: Points | None, decoded: Decoded, frame: int, *, multimask: bool) -> AnswerLoss:
         logits, iou = candidates(decoded, multimask=multimask)
         loss = answer_loss(
             logits,
@@ -205,7 +215,7 @@ class User:
             present=self._batch.present[:, frame],
             weights=self._weights,
         )
-        self.answers.append((decoded, loss))
+        self.answers.append(Answer(points, decoded, loss))
         return loss
 
     def _note(self, name: str, values: Tensor) -> None:
