@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from masklet.train.prompts import CELL, click_inside, corrections, first_clicks, noisy_boxes
+from masklet.train.prompts import CELL, click_inside, corrections, depths, first_clicks, noisy_boxes
 
 
 def disk() -> np.ndarray:
@@ -58,3 +58,35 @@ def test_corrections_point_at_errors() -> None:
 def test_a_perfect_mask_is_confirmed(truth: np.ndarray, label: int) -> None:
     _, labels = corrections([np.random.default_rng(0)], truth[None], truth[None])
     assert labels.item() == label
+
+
+def test_depths_count_the_border_as_outside() -> None:
+    assert depths(np.ones((3, 5), bool)).tolist() == [[1, 1, 1, 1, 1], [1, 2, 2, 2, 1], [1, 1, 1, 1, 1]]
+    assert not depths(np.zeros((3, 5), bool)).any()
+
+
+def test_a_deliberate_first_click_lies_deep_inside() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        coordinates, labels = first_clicks([rng], disk()[None], deliberate_share=1.0)
+        assert labels.tolist() == [[1]]
+        assert depths(disk())[cell_of(coordinates[0, 0])] >= 0.7 * depths(disk()).max()
+    middle, _ = first_clicks([rng], np.zeros((1, 24, 20), bool), deliberate_share=1.0)
+    assert middle[0, 0].tolist() == [40.0, 48.0]
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_deliberate_correction_lies_deep_in_the_larger_error(missing: bool) -> None:
+    rng = np.random.default_rng(0)
+    ring = np.zeros((24, 24), bool)
+    ring[[0, -1]] = ring[:, [0, -1]] = True  # of many cells, and one cell deep
+    truth, found = (disk(), ring) if missing else (ring, disk())
+    for _ in range(50):
+        coordinates, labels = corrections([rng], truth[None], found[None], from_truth=1.0, deliberate_share=1.0)
+        assert labels.item() == int(missing)
+        assert depths(disk())[cell_of(coordinates[0, 0])] >= 0.7 * depths(disk()).max()
+    hits = sum(
+        bool(disk()[cell_of(corrections([rng], truth[None], found[None], 0.0, 0.5)[0][0, 0])]) for _ in range(300)
+    )
+    alone = disk().sum() / (disk() | ring).sum()
+    assert hits / 300 == pytest.approx(0.5 + 0.5 * alone, abs=0.1)

@@ -45,6 +45,7 @@ class Prompting:
     corrected_frames: how many are, then.
     corrected_clicks: clicks on each of them.
     from_truth: probability of a correction click anywhere in the object, instead of in the error.
+    deliberate_share: probability of a click deep inside the object, or its largest error, instead of anywhere in it.
     disturbed_share: probability that a tracked mask is disturbed before it is remembered, as drift would.
     far_share: probability that prompted frames pass for being up to 100 frames farther away than they are.
     """
@@ -57,6 +58,7 @@ class Prompting:
     corrected_frames: tuple[int, int] = (1, 1)
     corrected_clicks: tuple[int, int] = (7, 7)
     from_truth: float = 0.1
+    deliberate_share: float = 0.0
     disturbed_share: float = 0.0
     far_share: float = 0.0
 

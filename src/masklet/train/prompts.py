@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 POSITIVE, NEGATIVE = 1, 0
 BOX_LABELS = (2, 3)
 CELL = 4  # pixels of the input a grid cell
+DEEP = 0.7
+"""A deliberate click lies at least so deep in a region, as a share of its deepest place."""
 
 
 def click_inside(rng: np.random.Generator, region: np.ndarray) -> np.ndarray:
@@ -30,9 +33,24 @@ def click_inside(rng: np.random.Generator, region: np.ndarray) -> np.ndarray:
     ) * CELL - 0.5
 
 
-def first_clicks(rngs: Sequence[np.random.Generator], masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One positive click in each of `masks` [O, h, w] bool: coordinates [O, 1, 2] and labels [O, 1]."""
-    coordinates = np.stack([click_inside(rng, mask) for rng, mask in zip(rngs, masks, strict=True)])
+def depths(region: np.ndarray) -> np.ndarray:
+    """How far each cell of `region` [h, w] bool is from the nearest one outside, in cells; the picture's border is one.
+
+    [h, w] float32, 0 outside the region.
+    """
+    framed = np.pad(region.astype(np.uint8), 1)
+    return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)[1:-1, 1:-1]
+
+
+def first_clicks(
+    rngs: Sequence[np.random.Generator], masks: np.ndarray, deliberate_share: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """One positive click in each of `masks` [O, h, w] bool: coordinates [O, 1, 2] and labels [O, 1].
+
+    With probability `deliberate_share` it lies deep inside, else anywhere.
+    """
+    regions = [_deep(mask) if _happens(rng, deliberate_share) else mask for rng, mask in zip(rngs, masks, strict=True)]
+    coordinates = np.stack([click_inside(rng, region) for rng, region in zip(rngs, regions, strict=True)])
     return coordinates[:, None], np.full((len(masks), 1), POSITIVE, np.int64)
 
 
@@ -56,20 +74,41 @@ def noisy_boxes(
 
 
 def corrections(
-    rngs: Sequence[np.random.Generator], truth: np.ndarray, predicted: np.ndarray, from_truth: float = 0.1
+    rngs: Sequence[np.random.Generator],
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    from_truth: float = 0.1,
+    deliberate_share: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """One click per object, uniform over the error region: positive where something is missing, else negative.
 
     With probability `from_truth`, or where nothing is wrong, a positive click inside the true mask instead (negative
-    outside it where the object is absent). `truth`, `predicted` [O, h, w] bool -> [O, 1, 2] and labels [O, 1].
+    outside it where the object is absent). With probability `deliberate_share`, a click on the error that reaches
+    deepest, deep inside it: what people click on, and evaluation does, where a uniform click often meets a border that
+    is a cell off. `truth`, `predicted` [O, h, w] bool -> [O, 1, 2] and labels [O, 1].
     """
     coordinates = np.empty((len(truth), 1, 2), np.float32)
     labels = np.empty((len(truth), 1), np.int64)
     for index, (rng, true, found) in enumerate(zip(rngs, truth, predicted, strict=True)):
         wrong = true ^ found
-        region = wrong if wrong.any() and rng.random() >= from_truth else (true if true.any() else ~true)
+        if not wrong.any():
+            region = true if true.any() else ~true
+        elif _happens(rng, deliberate_share):
+            region = _deep(true & ~found, found & ~true)
+        else:
+            region = wrong if rng.random() >= from_truth else (true if true.any() else ~true)
         spot = click_inside(rng, region)
         column, row = ((spot + 0.5) // CELL).astype(int).clip(0, true.shape[0] - 1)
         coordinates[index, 0] = spot
         labels[index, 0] = POSITIVE if true[row, column] else NEGATIVE
     return coordinates, labels
+
+
+def _happens(rng: np.random.Generator, share: float) -> bool:
+    return bool(share) and rng.random() < share
+
+
+def _deep(*regions: np.ndarray) -> np.ndarray:
+    """The innermost cells [h, w] of the region that reaches deepest."""
+    deepest = max((depths(region) for region in regions), key=np.max)
+    return (deepest > 0) & (deepest >= DEEP * deepest.max())

@@ -192,11 +192,12 @@ class User:
         for _ in range(rounds):
             if previous is not None:
                 found = (previous[:, 0] > 0).cpu().numpy()
-                prompts.add(corrections(self._rngs, truth, found, self._prompting.from_truth))
+                prompting = self._prompting
+                prompts.add(corrections(self._rngs, truth, found, prompting.from_truth, prompting.deliberate_share))
             elif self._schedule.random() * (1 - self._prompting.mask_share) < self._prompting.box_share:
                 prompts.add(noisy_boxes(self._rngs, truth))
             else:
-                prompts.add(first_clicks(self._rngs, truth))
+                prompts.add(first_clicks(self._rngs, truth, self._prompting.deliberate_share))
             points = prompts.points(self._device)
             decoded = self._tracker.decode(frame, points, previous)
             self._judge(points, decoded, frame, multimask=prompts.multimask)
