@@ -22,6 +22,7 @@ from masklet.model.sam2 import Sam2
 from masklet.server.rates import Rates, neighbourhood
 from masklet.server.settings import Limits
 from masklet.server.studio import MakeSession
+from masklet.server.tally import Tally
 from masklet.session import VideoSession
 from masklet.session.features import FeatureStore
 
@@ -52,7 +53,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def test_a_bucket_empties_and_fills_again() -> None:
     now = [0.0]
-    rates = Rates(2, 3, lambda: now[0])
+    rates = Rates(Tally(), "requests", 2, 3, lambda: now[0])
     assert [rates.take("a") for _ in range(4)] == [0, 0, 0, 0.5]
     assert rates.take("b") == 0, "everybody has their own"
     now[0] = 0.25
@@ -69,10 +70,23 @@ def test_a_bucket_empties_and_fills_again() -> None:
 
 
 def test_buckets_take_a_bounded_place() -> None:
-    rates = Rates(1, 1, lambda: 0.0)
-    for key in range(2**16 + 100):
+    now, tally = [0.0], Tally()
+
+    def kept() -> int:
+        with tally.turn() as database:
+            return database.execute("SELECT count(*) FROM buckets").fetchone()[0]
+
+    rates = Rates(tally, "requests", 1, 1, lambda: now[0])
+    Rates(tally, "logins", 1, 1, lambda: now[0]).take("mine")
+    for key in range(2**16 + 3000):
+        now[0] += 1e-6
         rates.take(key)
-    assert len(rates._buckets) == 2**16
+    assert 2**16 <= kept() <= 2**16 + 1002
+    assert rates.take(2**16 + 2999) > 0, "the newest are kept"
+    now[0] += 2
+    for key in range(1001):
+        rates.take(-key)
+    assert kept() <= 1002, "what is full again is forgotten"
 
 
 def test_a_network_of_ipv6_is_one_address() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosedError, WebSocketException
 
 from masklet.server.part import worker_of
 from masklet.store import Store
@@ -33,7 +33,9 @@ def started(
     store.close()
     headers = {"Authorization": f"Bearer {token}"}
     with (
-        command("serve", "--workers", "2", "--port", "0", "--data", tmp_path, "--device", "cpu") as begun,
+        command(
+            "serve", "--workers", "2", "--user-pages", "3", "--port", "0", "--data", tmp_path, "--device", "cpu"
+        ) as begun,
         running_at(begun.url, tmp_path) as server,
         httpx.Client(base_url=begun.url, timeout=120, headers=headers) as http,
     ):
@@ -73,6 +75,13 @@ def test_all_pages_of_a_media_meet_in_one_worker_which_may_die(started: Any, cli
         for number in (0, 1):
             text = http.get("/metrics", params={"worker": number}).text
             assert f"masklet_live_media {float(number)}" in text
+        # What a user has open counts in all workers.
+        with (
+            server.page(media[0], headers=headers),
+            pytest.raises(ConnectionClosedError, match=r"4429.*3 pages open"),
+            server.page(media[0], headers=headers),
+        ):
+            pass
         export = http.post(f"/api/media/{media[1]}/exports", json={"format": "masklet"}).json()["id"]
         while http.get(f"/api/exports/{export}").json()["state"] == "running":
             time.sleep(0.05)

@@ -160,8 +160,10 @@ def test_a_first_click_is_held_and_further_ones_learn(model: Sam2, sources: Sour
         model.mask_decoder.mask_tokens.add_(torch.randn_like(model.mask_decoder.mask_tokens))
     batch, clicked = clips(sources, (1, 2), length=1), replace(CLICKS, box_share=0, corrections=(2, 2))
 
-    def found(share: float, answers: str = "mean", prompting: Prompting = clicked) -> tuple[float, dict[str, float]]:
-        options = replace(OPTIONS, first_click=share, losses=LossWeights(answers=answers))
+    def found(
+        share: float, losses: LossWeights = OPTIONS.losses, prompting: Prompting = clicked
+    ) -> tuple[float, dict[str, float]]:
+        options = replace(OPTIONS, first_click=share, losses=losses)
         loss = KeepTrackingModule(model.eval(), old, options, prompting).eval()(batch, Draw(7, 3))
         return float(loss.total), {name: value / count for name, (value, count) in loss.figures.items()}
 
@@ -176,7 +178,8 @@ def test_a_first_click_is_held_and_further_ones_learn(model: Sam2, sources: Sour
         assert held == pytest.approx(plain + (distance - first) / 3, rel=1e-4)
         assert half == pytest.approx((plain + held) / 2, rel=1e-4)
         assert figures["loss"] == pytest.approx(held / len(batch.owner), rel=1e-4)
-        assert found(1, "sum")[0] == pytest.approx(found(0, "sum")[0] + distance - first, rel=1e-4)
+        summed = LossWeights(answers="sum")
+        assert found(1, summed)[0] == pytest.approx(found(0, summed)[0] + distance - first, rel=1e-4)
         # A box says what is meant: the truth teaches it.
         boxed = replace(clicked, box_share=1)
         assert found(1, prompting=boxed)[0] == found(0, prompting=boxed)[0]

@@ -23,6 +23,9 @@ from masklet.server.logs import logging_to_stderr
 from masklet.server.part import Part
 from masklet.server.running import make_server
 from masklet.server.settings import Settings
+from masklet.server.tally import Tally
+
+_TALLY = "tally.db"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ def run_workers(bound: socket.socket, order: WorkerOrder, proxies: Proxies) -> N
     shutil.rmtree(order.settings.data / "exports", ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="masklet-") as folder:
         sockets = [Path(folder, f"{number}.sock") for number in range(order.count)]
+        # Made before several open it at once.
+        Tally(Path(folder, _TALLY)).close()
         host = urlsplit(order.settings.origins[0]).netloc
         fleet = Fleet(lambda number, path: _launch(order, number, path), sockets, host)
         asyncio.run(_serve(bound, Front(sockets, proxies), fleet))
@@ -53,7 +58,8 @@ def work(order: WorkerOrder, number: int, path: Path) -> None:
     import torch
 
     _end_with_parent()
-    settings = replace(order.settings, part=Part(number, order.count))
+    part = Part(number, order.count, path.with_name(_TALLY))
+    settings = replace(order.settings, part=part, limits=order.settings.limits.shared_out(order.count))
     torch.set_num_threads(max(1, torch.get_num_threads() // order.count))
     with logging_to_stderr():
         _, load_sessions = sessions_of(order.model)

@@ -26,6 +26,7 @@ from masklet.server.settings import Settings
 from masklet.server.socket import Page
 from masklet.server.source_socket import serve_source
 from masklet.server.studio import MakeSession, Studio
+from masklet.server.tally import Tally
 from masklet.server.visitors import AtThisMachine, find_media
 from masklet.server.watching import Watch
 from masklet.store import Media, Store
@@ -49,12 +50,13 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
         Loads the model and returns what opens sessions with it; called once, in the background.
     """
     metrics = Metrics()
+    tally = Tally(settings.part.tally)
     roots = Roots(settings.roots)
     library = Library(store, settings.data / "uploads", settings.limits)
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        studio = Studio(settings, store, load, metrics, library.check_bytes)
+        studio = Studio(settings, store, tally, load, metrics, library.check_bytes)
         folder = settings.data / "exports" / str(settings.part.number)
         exports = Exports(store, studio.clips, folder, settings.model.name, settings.part)
         recordings = Recordings(store, settings.data / "recordings", settings.limits)
@@ -78,6 +80,7 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
             await studio.close()
             await asyncio.to_thread(exports.close)
             store.close()
+            tally.close()
 
     app = FastAPI(
         title="masklet",
@@ -101,7 +104,7 @@ def create_app(settings: Settings, store: Store, load: Callable[[], MakeSession]
     if settings.access is None:
         app.add_middleware(AtThisMachine, name=settings.author)
     else:
-        app.state.doorkeeper = Doorkeeper(store.accounts, settings.access)
+        app.state.doorkeeper = Doorkeeper(store.accounts, settings.access, tally)
         app.include_router(logins.router)
         app.add_middleware(Door, keeper=app.state.doorkeeper)
     app.add_middleware(Watch, metrics=metrics)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from masklet.server.rates import Rates, neighbourhood
 from masklet.server.settings import Access
+from masklet.server.tally import Tally
 from masklet.server.visitors import Visitor, acting_for
 from masklet.store import Accounts, User
 
@@ -36,16 +37,18 @@ class Doorkeeper:
         The users.
     access
         How they log in and how often they may ask.
+    tally
+        Where it is counted how often they do.
     """
 
-    def __init__(self, accounts: Accounts, access: Access) -> None:
+    def __init__(self, accounts: Accounts, access: Access, tally: Tally) -> None:
         self._accounts = accounts
         self._access = access
         # A prefix that browsers let no other host of a domain set, where the connection is encrypted.
         self.cookie = "__Host-masklet" if access.secure else "masklet"
-        self.requests = Rates(access.requests_per_second, access.requests_at_once)
-        self._logins = Rates(access.attempts_per_minute / 60, access.attempts_at_once)
-        self._bearers = Rates(access.attempts_per_minute / 60, access.attempts_at_once)
+        self.requests = Rates(tally, "requests", access.requests_per_second, access.requests_at_once)
+        self._logins = Rates(tally, "logins", access.attempts_per_minute / 60, access.attempts_at_once)
+        self._bearers = Rates(tally, "bearers", access.attempts_per_minute / 60, access.attempts_at_once)
 
     async def identify(self, connection: HTTPConnection) -> Visitor | None:
         """Who asks, by what the request carries; None for nobody. Raises TooOften for who guesses tokens."""
@@ -114,7 +117,8 @@ class Door:
         connection = HTTPConnection(scope)
         try:
             who = await self._keeper.identify(connection)
-            wait = self._keeper.requests.take(address_of(connection) if who is None else who.user)
+            known = None if who is None else who.user
+            wait = self._keeper.requests.take(address_of(connection) if known is None else known)
             if wait:
                 raise TooOften("too many requests", wait)
         except TooOften as error:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote
 
 _BY_ID = re.compile(r"/api/(?:media|exports|uploads)/([^/]+)")
@@ -13,10 +14,12 @@ _BY_ID = re.compile(r"/api/(?:media|exports|uploads)/([^/]+)")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Worker `number` of `count`. What has an id belongs to one of them, which all requests about it go to."""
+    """Worker `number` of `count`. What has an id belongs to one of them, which all requests about it go to; what counts
+    for all of them together is counted in the file `tally`."""
 
     number: int = 0
     count: int = 1
+    tally: Path | None = None
 
     def new_id(self) -> str:
         """An id that cannot be guessed, of something that belongs to this worker."""

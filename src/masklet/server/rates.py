@@ -3,53 +3,85 @@
 from __future__ import annotations
 
 import ipaddress
+import sqlite3
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
+
+from masklet.server.tally import Tally
 
 _MOST_KEYS = 2**16
+_SWEEP_EVERY = 1000
 
 
 class Rates:
-    """A bucket for every key, full at first. For one thread.
+    """A bucket for every key, full at first; all workers take from the same.
 
     Parameters
     ----------
+    tally
+        Where the buckets are.
+    name
+        What is counted: others with this name take from the same buckets.
     per_second
         What comes back into a bucket in a second.
     burst
         What a full bucket holds.
     clock
-        Seconds that only go forward.
+        Seconds that only go forward, the same ones in all workers.
     """
 
-    def __init__(self, per_second: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, tally: Tally, name: str, per_second: float, burst: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tally = tally
+        self._name = name
         self._per_second = per_second
         self._burst = burst
         self._clock = clock
-        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+        self._until_sweep = 0
+        with tally.turn() as database:
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS buckets (name, key, level, since, PRIMARY KEY (name, key)) WITHOUT ROWID"
+            )
 
-    def take(self, key: Hashable) -> float:
+    def take(self, key: int | str) -> float:
         """Takes one, and returns 0; or takes nothing, and returns the seconds after which there is one."""
-        level = self._level(key)
-        if level < 1:
-            return (1 - level) / self._per_second
-        self._keep(key, level - 1)
+        with self._tally.turn() as database:
+            level = self._level(database, key)
+            if level < 1:
+                return (1 - level) / self._per_second
+            self._keep(database, key, level - 1)
         return 0.0
 
-    def give_back(self, key: Hashable) -> None:
+    def give_back(self, key: int | str) -> None:
         """Undoes a `take`."""
-        self._keep(key, min(self._burst, self._level(key) + 1))
+        with self._tally.turn() as database:
+            self._keep(database, key, min(self._burst, self._level(database, key) + 1))
 
-    def _level(self, key: Hashable) -> float:
-        level, since = self._buckets.get(key, (self._burst, self._clock()))
+    def _level(self, database: sqlite3.Connection, key: int | str) -> float:
+        found = database.execute("SELECT level, since FROM buckets WHERE name = ? AND key = ?", (self._name, key))
+        level, since = found.fetchone() or (self._burst, self._clock())
         return min(self._burst, level + (self._clock() - since) * self._per_second)
 
-    def _keep(self, key: Hashable, level: float) -> None:
-        self._buckets[key] = level, self._clock()
-        self._buckets.move_to_end(key)
-        while len(self._buckets) > _MOST_KEYS:
-            self._buckets.popitem(last=False)
+    def _keep(self, database: sqlite3.Connection, key: int | str, level: float) -> None:
+        bucket = (self._name, key, level, self._clock())
+        database.execute("INSERT OR REPLACE INTO buckets VALUES (?, ?, ?, ?)", bucket)
+        self._until_sweep -= 1
+        if self._until_sweep < 0:
+            self._until_sweep = _SWEEP_EVERY
+            self._sweep(database)
+
+    def _sweep(self, database: sqlite3.Connection) -> None:
+        """Drops what is full again, and of what is left the oldest, where it is too much."""
+        full = "name = ? AND level + (? - since) * ? >= ?"
+        database.execute(
+            f"DELETE FROM buckets WHERE {full}", (self._name, self._clock(), self._per_second, self._burst)
+        )
+        database.execute(
+            "DELETE FROM buckets WHERE name = ?1 AND since < (SELECT since FROM buckets WHERE name = ?1"
+            " ORDER BY since DESC LIMIT 1 OFFSET ?2)",
+            (self._name, _MOST_KEYS),
+        )
 
 
 def neighbourhood(address: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from masklet.server.part import Part
@@ -44,6 +45,12 @@ class Limits:
     source_bytes: int = 2**30
     body_bytes: int = MOST_PIECE + 2**16
     message_bytes: int = 16 * 2**20
+
+    def shared_out(self, workers: int) -> Limits:
+        """What each of several workers may hold, so that they hold no more together; what they count together stays."""
+        return replace(
+            self, feature_bytes=self.feature_bytes // workers, live_media=math.ceil(self.live_media / workers)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

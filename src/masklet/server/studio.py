@@ -18,6 +18,7 @@ from masklet.server.live import Live
 from masklet.server.metrics import Metrics
 from masklet.server.seats import Crowded, Seats
 from masklet.server.settings import Settings
+from masklet.server.tally import Tally
 from masklet.server.workbench import Workbench
 from masklet.server.worker import Urgency, Worker
 from masklet.session import VideoSession
@@ -42,6 +43,8 @@ class Studio:
     ----------
     settings, store
         As for the server.
+    tally
+        Where it is counted what users have open.
     load
         Loads the model, in the worker, and returns what opens sessions with it.
     check_bytes
@@ -52,6 +55,7 @@ class Studio:
         self,
         settings: Settings,
         store: Store,
+        tally: Tally,
         load: Callable[[], MakeSession],
         metrics: Metrics,
         check_bytes: Callable[[int], None],
@@ -63,7 +67,7 @@ class Studio:
         self._check_bytes = check_bytes
         self.worker = Worker("masklet-model", metrics.waited)
         self._features = FeatureCache(settings.limits.feature_bytes)
-        self._seats = Seats(settings.limits)
+        self._seats = Seats(tally, settings.part.number, settings.limits)
         self._benches: dict[str, Workbench] = {}
         self._streams = 0
         self._opening = asyncio.Lock()
