@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from masklet.export import apply_effects
+from masklet.export import apply_effects, effects_from_json
 from masklet.export.effects import Pixelate, Replace
 from masklet.export.masklet_json import read_masklet_json
 from masklet.masks import Rle
@@ -440,7 +440,7 @@ def test_effects_are_exported_and_copied_as_they_are_shown(
     expect(tab.get_by_role("button", name="Pixelate background")).to_be_visible()
 
 
-def test_effects_without_webgl(launch: Callable[..., Any], open_editor: Open, server: Any) -> None:
+def test_effects_without_webgl(launch: Callable[..., Any], open_editor: Open, server: Any, clips: Path) -> None:
     browser = launch("--disable-3d-apis")
     editor = open_editor(browser=browser)
     plain = editor.picture().astype(int)
@@ -452,10 +452,21 @@ def test_effects_without_webgl(launch: Callable[..., Any], open_editor: Open, se
     assert np.abs(shown - plain)[mask & clear].max() < 12
     assert np.abs(shown - (0, 0xB1, 0x40))[~mask & clear].max() < 12
     editor.tab.get_by_role("button", name="Remove Replace, background").click()
+    media = server.http.get("/api/media").json()[0]["id"]
+    with open_clip(clips / "square.mp4") as clip:
+        frame = clip[0]
     for name in ("Blur", "Pixelate", "Desaturate", "Spotlight", "Gradient", "Colour", "Erase", "Outline", "Cut out"):
         before = editor.picture().astype(int)
         add_effect(editor, name)
-        assert np.abs(editor.picture().astype(int) - before).max() > 12, name
+        for target in ("Object 1", "Background"):
+            editor.tab.get_by_role("combobox", name=re.compile("^On")).select_option(target)
+            shown = editor.picture().astype(int)
+            assert np.abs(shown - before).max() > 12, name
+            effects = server.http.get(f"/api/media/{media}/effects").json()["effects"]
+            expected = apply_effects(frame, {1: mask}, effects_from_json(effects)).astype(int)
+            seen = clear & (expected[:, :, 3] > 0 if expected.shape[2] == 4 else True)
+            assert np.abs(shown - expected[:, :, :3])[seen].mean() < 9, (name, target)
+        editor.tab.get_by_role("button", name=re.compile(f"^Remove {name}")).click()
     editor.tab.context.close()
     browser.close()
 

@@ -14,6 +14,19 @@ export function contours(mask: Mask): number[][] {
   return links.loops();
 }
 
+/** What a mask covers, to be filled and outlined; null: nothing. */
+export function shapeOf(mask: Mask): Path2D | null {
+  const loops = contours(mask);
+  if (loops.length === 0) return null;
+  const path = new Path2D();
+  for (const corners of loops) {
+    path.moveTo(corners[0] ?? 0, corners[1] ?? 0);
+    for (let i = 2; i < corners.length; i += 2) path.lineTo(corners[i] ?? 0, corners[i + 1] ?? 0);
+    path.closePath();
+  }
+  return path;
+}
+
 /** Where a column changes from background to foreground and back, from top to bottom. */
 interface Column {
   readonly ends: readonly number[];

@@ -2,9 +2,10 @@
  * The picture with its effects and masks on a canvas: by WebGL2 where a graphics card does it, drawn when something has
  * changed, and at most once a screen refresh.
  */
+import { plainContext } from "./canvas-layer";
 import { isDrawnByProcessor } from "./gl";
 import { type EffectLook, type MaskLook, type Painter, type Scene, sameEffects, sameLook } from "./painter";
-import { CanvasPainter, plainContext } from "./painter-canvas";
+import { CanvasPainter } from "./painter-canvas";
 import { WebGlPainter } from "./painter-webgl";
 import type { Size, View } from "./view";
 

@@ -2,7 +2,8 @@
  * The mask layer without a graphics card: picture and masks are each kept as a sheet at the view's scale, so that what
  * is moved is only copied, and what changes is drawn anew only where it has changed.
  */
-import { contours } from "./contours";
+import { plainContext } from "./canvas-layer";
+import { shapeOf } from "./contours";
 import { EffectAssets } from "./effect-assets";
 import { CanvasEffects } from "./effect-canvas";
 import { type EffectLook, type MaskLook, type Painter, padded, type Scene, sameEffects, sameLook } from "./painter";
@@ -158,7 +159,7 @@ export class CanvasPainter implements Painter {
     const used = new Map<Mask, Path2D | null>();
     for (const { mask } of looks) {
       const known = this.#shapes.get(mask);
-      used.set(mask, known === undefined ? makeShape(mask) : known);
+      used.set(mask, known === undefined ? shapeOf(mask) : known);
     }
     this.#shapes = used;
   }
@@ -183,24 +184,4 @@ function sheetOf(earlier: Sheet | null, picture: Size, scale: number): Sheet {
   context.canvas.height = Math.max(1, Math.ceil(picture.height * scale));
   context.setTransform(scale, 0, 0, scale, 0, 0);
   return { context, scale };
-}
-
-/** A context whose pixels lie in memory: it is used where there is no graphics card to hold them. */
-export function plainContext(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (context === null) throw new Error("this browser can't draw on a canvas");
-  return context;
-}
-
-/** What a mask covers, to be filled and outlined; null: nothing. */
-function makeShape(mask: Mask): Path2D | null {
-  const loops = contours(mask);
-  if (loops.length === 0) return null;
-  const path = new Path2D();
-  for (const corners of loops) {
-    path.moveTo(corners[0] ?? 0, corners[1] ?? 0);
-    for (let i = 2; i < corners.length; i += 2) path.lineTo(corners[i] ?? 0, corners[i + 1] ?? 0);
-    path.closePath();
-  }
-  return path;
 }
