@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parent / "results" / "app.json"
-PARTS = ("clicks", "hover", "tracking", "layer", "playback", "load", "sessions")
+PARTS = ("clicks", "hover", "tracking", "layer", "playback", "effects", "load", "sessions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,10 @@ TARGETS = {
     "step": Target("the same, a step to the next frame, median", "ms", most=50),
     "step_p95": Target("the same, 95th percentile", "ms"),
     "drag": Target("the cursor dragged over 300 such frames: until the last is shown, at most", "ms", most=1000),
+    "effects": Target(
+        "played with the slowest of five mixes of effects, two objects: frames seen, of all", "", least=0.9
+    ),
+    "effects_script": Target("the same, a painting: time in the page's script", "ms"),
     "load_bytes": Target("first page load, on the wire", "kB", most=300),
     "load": Target("first page load, until the gallery can be used, median", "ms", most=1000),
     "load_p95": Target("the same, 95th percentile", "ms"),

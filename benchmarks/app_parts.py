@@ -153,6 +153,33 @@ def playback() -> Figures:
     return {"played": (len(played) - 1) / span / scene.fps, **_spread("step", steps), "drag": max(drags)}
 
 
+def effects() -> Figures:
+    """A clip with two objects, played with effects; of several mixes the slowest."""
+    scene, seconds = Scene(120, HEIGHT, WIDTH, 2), 3.0
+    shares, scripts = [], []
+    with tempfile.TemporaryDirectory() as name:
+        clip = make_clip(Path(name) / "scene.mp4", scene)
+        data = Path(name) / "data"
+        _fill(clip, data, scene, frames=len(scene))
+        with app(clip, data) as server, browser() as opened, editor(opened, server, scene) as tab:
+            tab.page.wait_for_timeout(3 * _PREPARED_MS)
+            for mix in _MIXES:
+                chosen = [{"kind": kind, "target": target} for kind, target in mix]
+                address = f"/api/media/{server.media}/effects"
+                server.http.put(address, json={"effects": chosen}, headers={"origin": server.url}).raise_for_status()
+                tab.page.keyboard.press("Home")
+                tab.page.wait_for_timeout(_PREPARED_MS)
+                tab.page.evaluate("probe.paintings.length = 0")
+                tab.page.keyboard.press("Space")
+                tab.page.wait_for_timeout(1000 * seconds)
+                tab.page.keyboard.press("Space")
+                played = tab.page.evaluate("probe.paintings")
+                span = (played[-1]["at"] - played[0]["at"]) / 1000
+                shares.append((len(played) - 1) / span / scene.fps)
+                scripts.append(statistics.median(painting["script"] for painting in played))
+    return {"effects": min(shares), "effects_script": max(scripts)}
+
+
 def load() -> Figures:
     """The gallery with one video in a browser that has never seen it: bytes on the wire, time until it can be used."""
     bytes_, times = [], []
@@ -236,6 +263,15 @@ def _browser_seconds() -> float:
             spent += times.user + times.system
     return spent
 
+
+_MIXES = (
+    (("blur", "background"),),
+    (("erase", 1),),
+    (("desaturate", "background"), ("outline", "objects")),
+    (("pixelate", "background"), ("spotlight", 1)),
+    (("replace", "background"), ("gradient", "objects")),
+)
+"""Effects to play with: kinds and targets."""
 
 _STEP = """(masks) => {
   const began = performance.now();
