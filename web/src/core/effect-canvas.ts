@@ -204,6 +204,7 @@ export class CanvasEffects {
   /** The masks, or what they leave, and what is within so many full-size pixels of that. */
   #grown(masks: readonly Shown[], background: boolean, pixels: number): CanvasLayer {
     const grown = this.#mask(masks, background, 0);
+    if (pixels === 0) return grown;
     if (!background) {
       return grown.drawIn(this.#scale, (context) => {
         context.lineWidth = 2 * pixels;
