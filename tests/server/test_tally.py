@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -72,23 +73,28 @@ def test_what_a_dead_worker_had_open_is_open_no_more(tallies: list[Tally]) -> No
 
 
 def count_until_killed(path: str, said: Connection) -> None:
-    """Takes from a bucket without end, as fast as it can."""
-    rates = Rates(Tally(Path(path)), "requests", 1e-9, 1e9, lambda: 0.0)
+    """Counts without end, and is in the middle of it half of the time."""
+    tally = Tally(Path(path))
+    rates = Rates(tally, "requests", 1e-9, 1e9, lambda: 0.0)
+    rates.take("a")
     said.send(None)
     while True:
-        rates.take("a")
+        with tally.turn() as database:
+            database.execute("UPDATE buckets SET level = level - 1")
+            time.sleep(0.002)
+        time.sleep(0.002)
 
 
 def test_a_worker_killed_while_it_counts_leaves_the_others_counting(tmp_path: Path) -> None:
     path = tmp_path / "tally.db"
-    for _ in range(3):
+    for _ in range(4):
         mine, theirs = multiprocessing.Pipe()
         process = multiprocessing.get_context("spawn").Process(target=count_until_killed, args=(str(path), theirs))
         process.start()
         assert mine.poll(60)
         tally = Tally(path)
         rates = Rates(tally, "requests", 1e-9, 1e9, lambda: 0.0)
-        for _ in range(200):
+        for _ in range(20):
             rates.take("a")
         assert process.pid is not None
         os.kill(process.pid, signal.SIGKILL)
