@@ -52,6 +52,8 @@ class KeepTrackingModule(SegmentModule):
         self._teacher = Teacher(teacher)
 
     def forward(self, batch: Batch, draw: Draw) -> BatchLoss:
+        if batch.length == 1 and not self._options.first_click:
+            return super().forward(batch, draw)  # nothing to ask the teacher
         schedule = draw.schedule()
         lag = self.lag(batch, schedule)
         seen, taught = self.model.encode_image(batch.images), self._teacher.look(batch.images)
