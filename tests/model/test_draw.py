@@ -107,6 +107,6 @@ def test_what_is_drawn_reaches_the_masks_at_every_stride() -> None:
 
 
 def test_a_model_without_drawing_has_none_of_it() -> None:
-    plain = Sam2(replace(NANO.at(64), drawing=False))
+    plain = Sam2(replace(NANO.at(64), drawing=False, refinement=None))
     assert plain.drawing is None
     assert plain.prompt_encoder.mask_downscaling[0].weight.shape == (4, 1, 2, 2)

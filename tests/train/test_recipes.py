@@ -10,7 +10,7 @@ import torch
 
 from masklet.data.samples import Sources
 from masklet.model.checkpoints import CheckpointError, save
-from masklet.model.configs import CONFIGS, NANO, ModelConfig
+from masklet.model.configs import CONFIGS, NANO, ModelConfig, RefinementConfig
 from masklet.model.sam2 import build
 from masklet.train.config import Cosine, Distill, Mae, Recipe, ReciprocalSqrt
 from masklet.train.distributed import World
@@ -108,16 +108,37 @@ def test_parts_can_be_frozen(part: str) -> None:
         "encoder": ("encoder.",),
         "prompts": ("prompt_encoder.", "drawing."),
         "decoder": ("mask_decoder.",),
+        "refinement": ("refinement.",),
     }
     if part in first:
         assert gone == {name for name in trained(plan) if name.startswith(first[part])}
 
 
 def test_the_parts_are_the_whole_model() -> None:
-    recipe = finetune(size=64, freeze=("encoder", "prompts", "decoder", "memory"))
+    recipe = finetune(size=64, freeze=("encoder", "prompts", "decoder", "refinement", "memory"))
     start = new_state(recipe, build(recipe.model))
     with pytest.raises(ValueError, match="nothing is left to train"):
         Learner(recipe, recipe.stages[0], start, World())
+
+
+def test_a_refinement_learns_alone_beside_a_model_that_had_none(tiny: ModelConfig, tmp_path: Path) -> None:
+    model = build(replace(tiny, refinement=None))
+    save(model, tmp_path / "own.safetensors")
+    plan = finetune(model=str(tmp_path / "own.safetensors"), refine=True)
+    assert plan.model == replace(tiny, refinement=RefinementConfig())
+    assert plan.start is not None
+    fresh = build(plan.model)
+    start_from(fresh, plan.start)
+    before = {name: value.clone() for name, value in fresh.state_dict().items()}
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert trained(plan) == {name for name in before if name.startswith("refinement.")}
+
+
+def test_a_refinement_that_learns_alone_goes_with_nothing_else() -> None:
+    with pytest.raises(ValueError, match="refine freezes"):
+        finetune(refine=True, lora=4)
+    with pytest.raises(ValueError, match="refine freezes"):
+        finetune(refine=True, keep_tracking=True)
 
 
 def test_low_rank_updates_leave_the_weights() -> None:

@@ -26,7 +26,7 @@ def components(model: Any) -> dict[str, list[nn.Module]]:
     return {
         IMAGE_ENCODER: [model.encoder],
         MEMORY_ATTENTION: [model.memory_attention],
-        DECODER: [model.mask_decoder],
+        DECODER: [part for part in (model.mask_decoder, model.refinement) if part is not None],
         MEMORY_ENCODER: [model.memory_encoder],
     }
 

@@ -29,6 +29,7 @@ from masklet.model.configs import (
     ModelConfig,
     NeckConfig,
     ReadoutConfig,
+    RefinementConfig,
 )
 from masklet.model.errors import CheckpointError
 from masklet.model.fast import rung
@@ -154,9 +155,9 @@ def config_from_dict(fields: dict[str, Any]) -> ModelConfig:
         trunk: HieraConfig | ConvConfig = ConvConfig(stages=stages, **encoder)
     else:
         trunk = HieraConfig(**encoder)
-    readout = fields.pop("readout", None)
-    if readout is not None:
-        fields["readout"] = ReadoutConfig(**readout)
+    for name, part in (("readout", ReadoutConfig), ("refinement", RefinementConfig)):
+        if fields.get(name) is not None:
+            fields[name] = part(**fields[name])
     return ModelConfig(encoder=trunk, neck=NeckConfig(**fields.pop("neck")), **fields)
 
 

@@ -77,6 +77,18 @@ class ReadoutConfig:
     heads: int = 2
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefinementConfig:
+    """A second look at prompted frames, close to the picture; not part of the published model.
+
+    `width` channels at stride 8, where `fine_blocks` are, and twice as many at stride 16, where `wide_blocks` are.
+    """
+
+    width: int = 48
+    wide_blocks: int = 2
+    fine_blocks: int = 2
+
+
 MASK_CELLS = 16
 DRAWN_MAPS = 4
 """What a drawing of prompts is made of: mask logits, positive clicks, negative clicks, outside of a box."""
@@ -111,6 +123,8 @@ class ModelConfig:
     decoder_heads: int = 8
     drawing: bool = False
     """Prompts are also drawn (see `masklet.model.drawing`): a small model learns to obey them in far fewer steps."""
+    refinement: RefinementConfig | None = None
+    """Answers to drawn prompts are corrected close to the picture; `drawing` is needed for it."""
     readout: ReadoutConfig | None = None
     """Carries masks over by likeness, so that a small model need not learn it from nothing."""
     pointer_time: bool = True
@@ -129,6 +143,8 @@ class ModelConfig:
             raise ValueError(f"memory_recent must be 1..{self.memories - 1} or None, got {self.memory_recent}")
         if self.memory_pool < 1 or self.grid % self.memory_pool:
             raise ValueError(f"memory_pool must divide the grid of {self.grid} cells, got {self.memory_pool}")
+        if self.refinement is not None and not self.drawing:
+            raise ValueError("a refinement reads what is drawn of the prompts; set drawing=True as well")
         if self.encoded_dim <= 0:
             raise ValueError(f"memory_dim ({self.memory_dim}) leaves no channel beside those of {self.readout}")
 
@@ -195,6 +211,7 @@ NANO = ModelConfig(
     mask_channels=(4, 8, 32, 128),
     decoder_ffn=512,
     drawing=True,
+    refinement=RefinementConfig(),
     readout=ReadoutConfig(),
 )
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import DRAWN_MAPS, ModelConfig
-from masklet.model.prompt_encoder import BOX_END, BOX_START, NEGATIVE, PADDING, POSITIVE, Points
+from masklet.model.prompt_encoder import BOX_END, BOX_START, NEGATIVE, POSITIVE, Points
 
 EVIDENCE = 10.0
 """Of a click at its centre and of the outside of a box; mask logits beyond it count as much."""
@@ -37,17 +37,12 @@ class Drawing(nn.Module):
 
         `masks` [O, 1, 4h, 4w] are logits.
         """
-        if points is None or bool((points.labels == PADDING).all()):
+        if points is None or not bool(points.counts.any()):
             return None if masks is None else F.pad(masks.clamp(-EVIDENCE, EVIDENCE), (0, 0, 0, 0, 0, DRAWN_MAPS - 1))
         labels = points.labels[..., None, None]  # [O, P, 1, 1]
-        place = (points.coordinates.float() + 0.5) / self.image_size
-        x, y = place[..., 0, None, None], place[..., 1, None, None]
-        cells = (torch.arange(self.side, device=place.device) + 0.5) / self.side
-        columns, rows = cells[None, :], cells[:, None]
-        outside = ((labels == BOX_START) & ((columns < x) | (rows < y))) | (
-            (labels == BOX_END) & ((columns > x) | (rows > y))
-        )
-        near = torch.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * SPREAD**2))  # [O, P, 4h, 4w]
+        x, y = offsets(points, self.image_size, self.side)
+        outside = ((labels == BOX_START) & ((x < 0) | (y < 0))) | ((labels == BOX_END) & ((x > 0) | (y > 0)))
+        near = spots(points, self.image_size, self.side, SPREAD)  # [O, P, 4h, 4w]
         drawn = (near * (labels == POSITIVE), near * (labels == NEGATIVE), outside.float())
         mask = near.new_zeros(len(near), self.side, self.side) if masks is None else masks[:, 0].float()
         return torch.stack([mask.clamp(-EVIDENCE, EVIDENCE), *(EVIDENCE * part.amax(dim=1) for part in drawn)], dim=1)
@@ -56,6 +51,19 @@ class Drawing(nn.Module):
         """What the maps add to the features at stride 4 and 8: [O, C/8, 4h, 4w] and [O, C/4, 2h, 2w]."""
         maps = maps / EVIDENCE
         return self.skip4(maps), self.skip8(F.avg_pool2d(maps, 2))
+
+
+def offsets(points: Points, image_size: int, side: int) -> tuple[Tensor, Tensor]:
+    """How far right and below of each point cells are, in sides of the image: [O, P, 1, side] and [O, P, side, 1]."""
+    x, y = ((points.coordinates.float() + 0.5) / image_size)[..., None, None].unbind(dim=2)  # [O, P, 1, 1] each
+    cells = (torch.arange(side, device=x.device) + 0.5) / side
+    return cells - x, cells[:, None] - y
+
+
+def spots(points: Points, image_size: int, side: int, spread: float) -> Tensor:
+    """A bump of height 1 around each point, [O, P, side, side]; `spread` is its deviation, a share of the side."""
+    across, down = (torch.exp(-(part**2) / (2 * spread**2)) for part in offsets(points, image_size, side))
+    return across * down
 
 
 def _nothing_yet(channels: int) -> nn.Conv2d:

@@ -29,6 +29,11 @@ class Points:
     coordinates: Tensor
     labels: Tensor
 
+    @property
+    def counts(self) -> Tensor:
+        """How many of each object's points are more than padding, [O]."""
+        return (self.labels != PADDING).sum(dim=1)
+
 
 class PromptEncoder(nn.Module):
     """Points and mask logits -> sparse tokens [O, P + 1, C] and a dense map [O or 1, C, h, w]."""

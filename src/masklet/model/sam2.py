@@ -8,6 +8,8 @@ Legend: B images, O objects, C model channels, K memory channels, S image side, 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,6 +24,7 @@ from masklet.model.memory_encoder import MemoryEncoder
 from masklet.model.memory_tokens import MemoryTokens
 from masklet.model.positions import sine_steps
 from masklet.model.prompt_encoder import PADDING, Points, PromptEncoder
+from masklet.model.refinement import Refinement
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -53,6 +56,7 @@ class Sam2(nn.Module):
         self.prompt_encoder = PromptEncoder(config)
         self.drawing = Drawing(config) if config.drawing else None
         self.mask_decoder = MaskDecoder(config)
+        self.refinement = Refinement(config, config.refinement) if config.refinement else None
         self.pointer_projection = Mlp((dim, dim, dim, dim))
         self.mask_downsample = nn.Conv2d(1, 1, 4, stride=4)
         self.memory_time = nn.Parameter(small_random(config.memories, memory_dim))
@@ -97,14 +101,21 @@ class Sam2(nn.Module):
         else:
             sparse = self.prompt_encoder.sparse(points)
         stride4, stride8 = features.stride4, features.stride8
-        if self.drawing is not None:
-            masks = self.drawing(points, masks)
-            if masks is not None:
-                skip4, skip8 = self.drawing.skips(masks.to(self.dtype))
-                stride4, stride8 = stride4 + skip4, stride8 + skip8
-        dense = self.prompt_encoder.dense(None if masks is None else masks.to(self.dtype))
+        drawn = masks if self.drawing is None else self.drawing(points, masks)
+        if self.drawing is not None and drawn is not None:
+            skip4, skip8 = self.drawing.skips(drawn.to(self.dtype))
+            stride4, stride8 = stride4 + skip4, stride8 + skip8
+        dense = self.prompt_encoder.dense(None if drawn is None else drawn.to(self.dtype))
         positions = self.prompt_encoder.positions()
-        return self.mask_decoder(embedding, positions, sparse, dense, stride4, stride8)
+        decoded = self.mask_decoder(embedding, positions, sparse, dense, stride4, stride8)
+        if self.refinement is None or points is None or drawn is None:
+            return decoded
+        # What a lone click means is the decoder's to say: a box, several clicks, or a click on a mask know more.
+        known = points.counts >= (2 if masks is None else 1)  # [O]
+        if not bool(known.any()):
+            return decoded
+        added = self.refinement(embedding, features, decoded.logits, points, drawn)
+        return replace(decoded, logits=decoded.logits + added * known[:, None, None, None])
 
     def no_points(self, objects: int) -> Points:
         """What a tracked frame is prompted with: one padding point per object."""

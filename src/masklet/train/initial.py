@@ -8,6 +8,7 @@ stage.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from masklet.model.configs import ConvConfig
+from masklet.model.errors import CheckpointError
 from masklet.model.memory_attention import MemoryAttentionLayer
 from masklet.model.registry import load_model
 from masklet.model.sam2 import MEAN, STD, Sam2
@@ -82,11 +84,19 @@ def load_trunk(model: Sam2, path: Path) -> None:
 def start_from(model: Sam2, name: str | Path) -> None:
     """Fill `model` with the weights of a named model or a file, whatever image size it was made for.
 
+    A refinement that the other model lacks stays as it is: a new one adds nothing to what the others answer.
+
     Raises
     ------
     FileNotFoundError: no such model or file. CheckpointError: it is built otherwise; the message names the tensors.
     """
-    model.load_state_dict(load_model(name, device="cpu", config=model.config).state_dict())
+    try:
+        found = load_model(name, device="cpu", config=model.config)
+    except CheckpointError:
+        if model.refinement is None:
+            raise
+        found = load_model(name, device="cpu", config=replace(model.config, refinement=None))
+    model.load_state_dict(found.state_dict(), strict=False)
 
 
 @torch.no_grad()

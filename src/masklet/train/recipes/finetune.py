@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from masklet.model.configs import RefinementConfig
 from masklet.train.config import Cosine, KeepTracking, Lora, Optimiser, Prompting, Recipe, Segment, Stage
-from masklet.train.recipes.parts import REMEMBERING, STEADY_LOSS, found, frozen, published_dropout
+from masklet.train.recipes.parts import PARTS, REMEMBERING, STEADY_LOSS, found, frozen, published_dropout
 
 PROMPTING = Prompting(
     mask_share=0.4,
@@ -31,6 +34,7 @@ def finetune(
     freeze: tuple[str, ...] = (),
     lora: int = 0,
     keep_tracking: bool = False,
+    refine: bool = False,
 ) -> Recipe:
     """Fine-tune a trained model on a folder of one's own, in minutes.
 
@@ -44,19 +48,26 @@ def finetune(
     ----------
     model: name or file of the model to start from; it is trained at its own image size unless `size` says otherwise.
     clip_share, real_share: see `Stage`; without clips of one's own, 0 for the second.
-    freeze: parts that stay as they are: trunk, encoder, prompts, decoder, memory.
+    freeze: parts that stay as they are: trunk, encoder, prompts, decoder, refinement, memory.
     lora: rank of updates beside the attention layers, everything else frozen; 0: all layers learn.
     keep_tracking: prompts and decoder alone learn, and clips are tracked as `model` tracks them (see `KeepTracking`).
+    refine: the refinement alone learns (`model` gets one where it has none); all that tracks stays exactly as it is.
 
     Raises
     ------
-    ValueError: an unknown part; updates beside layers that are to keep tracking, or no clips to keep it on.
+    ValueError: an unknown part; updates beside layers that are to keep tracking, or no clips to keep it on; a
+        refinement alone together with either.
     """
+    if refine and (lora or keep_tracking):
+        raise ValueError("refine freezes all that lora or keep_tracking would train; choose one of them")
     if keep_tracking and lora:
         raise ValueError("keep_tracking freezes the attention that lora changes; choose one of them")
     if keep_tracking and not clip_share:
         raise ValueError("keep_tracking is learnt on clips, made from pictures or real; clip_share must be above 0")
     config = found(model, size)
+    if refine:
+        config = replace(config, refinement=config.refinement or RefinementConfig())
+        freeze = tuple(part for part in PARTS if part not in ("trunk", "refinement"))
     stage = Stage(
         steps=steps,
         size=config.image_size,

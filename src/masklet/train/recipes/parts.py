@@ -35,6 +35,7 @@ PARTS: dict[str, str] = {
     "encoder": r"encoder\..*",
     "prompts": r"(prompt_encoder|drawing)\..*",
     "decoder": r"mask_decoder\..*",
+    "refinement": r"refinement\..*",
     "memory": MEMORY,
 }
 """Part of a model -> regular expression of its parameters; the encoder holds the trunk."""
