@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -16,6 +16,8 @@ from masklet.cli.journal import Journal, read_records
 from masklet.cli.track import Format
 from masklet.export import FORMATS, Annotation, read_masklet_json
 from masklet.media import open_clip, read_image, write_image
+from masklet.model.registry import load_model
+from masklet.session import VideoSession
 
 FRAMES, HEIGHT, WIDTH = 8, 48, 64
 Cli = Callable[..., tuple[int, str, str]]
@@ -98,6 +100,45 @@ def test_both_ways_covers_every_object(track: Cli, tmp_path: Path):
     assert first == masklets(tmp_path / "forward").masklets[0]  # the way back leaves it as it was
 
 
+@pytest.mark.parametrize(
+    ("clicked", "direction", "passes"),
+    [
+        (5, [], [(3, FRAMES)]),
+        (1, ["--reverse"], [(3, -1)]),
+        (5, ["--both"], [(3, FRAMES), (2, -1)]),
+        (1, ["--both"], [(3, FRAMES), (2, -1)]),
+    ],
+)
+def test_clicks_on_a_further_frame_correct_what_tracking_finds_there(
+    track: Cli, tmp_path: Path, weights: Path, frames: Path, clicked: int, direction: list[str], passes: list[Any]
+):
+    words = ["--prompt", "1@3:box=20,16,36,32", "--prompt", f"1@{clicked}:point=60,4,-", *direction]
+    assert track(*words, "-o", tmp_path, "--format", "sheet")[0] == 0
+    expected: dict[int, np.ndarray] = {}
+    model = load_model(weights, device="cpu")
+    with open_clip(frames) as clip, VideoSession(model, clip, archive=False) as session:
+        session.prompt(3, 1, box=(20, 16, 36, 32))
+        for start, stop in passes:
+            for result in session.propagate(start, stop, reverse=stop < start):
+                if result.frame == clicked:
+                    result = session.prompt(clicked, 1, points=[(60, 4)], labels=[0])  # noqa: PLW2901
+                expected[result.frame] = result.objects[1].mask
+    (found,) = masklets(tmp_path).masklets
+    assert [m.frame for m in found if m.prompted] == sorted([3, clicked])
+    assert found.frames == tuple(sorted(expected))
+    for frame, mask in expected.items():
+        np.testing.assert_array_equal(found.mask(frame), mask)
+
+
+def test_clicks_that_tracking_does_not_come_by_stand_alone(track: Cli, tmp_path: Path):
+    words = ["--prompt", "1@1:point=20,24", "--prompt", "1@3:box=20,16,36,32", "--prompt", "1@6:point=40,24"]
+    assert track(*words, "--stop", "5", "-o", tmp_path / "some")[0] == 0
+    assert masklets(tmp_path / "some").masklets[0].frames == (1, 2, 3, 4)
+    assert track(*words[:4], "-o", tmp_path / "forward")[0] == 0  # the box lies behind the click: both stand alone
+    (found,) = masklets(tmp_path / "forward").masklets
+    assert [m.frame for m in found if m.prompted] == [1, 3]
+
+
 def test_masks_and_a_prompts_file(track: Cli, tmp_path: Path):
     labels = np.zeros((HEIGHT, WIDTH), np.uint8)
     labels[16:32, 8:24] = 3
@@ -146,11 +187,12 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     monkeypatch.setattr(Journal, "append", then_interrupt)
 
 
+@pytest.mark.parametrize("clicked", ["1@5:point=36,24", "2@5:point=60,4,-"])
 @pytest.mark.parametrize("direction", [[], ["--both"], ["--reverse"]])
 def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(
-    track: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direction: list[str]
+    track: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direction: list[str], clicked: str
 ):
-    words = ["--prompt", "1@4:point=32,24", "--prompt", "2@6:box=8,8,40,40", *direction]
+    words = ["--prompt", "1@4:point=32,24", "--prompt", "2@6:box=8,8,40,40", "--prompt", clicked, *direction]
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     assert track(*words, "-o", whole)[0] == 0
     with monkeypatch.context() as patch:
@@ -158,7 +200,7 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(
         code, stdout, _ = track(*words, "-o", stopped)
     assert code == 130
     assert "stopped after 2 of" in stdout
-    assert len(masklets(stopped).masklets[0]) == 2
+    assert len({frame for found in masklets(stopped).masklets for frame in found.frames}) == 2
     with open_clip(stopped / "overlay.mp4") as overlay:
         assert len(overlay) == 2
     assert track("-o", stopped, "--resume")[0] == 0
@@ -268,6 +310,8 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_written(track: Cli, tmp_path:
         ([], "nothing to track"),
         (["--prompt", "1:point=1,2"], "such as"),
         (["--prompt", "1@0:point=1000,2"], "outside"),
+        (["--prompt", POINT, "--prompt", "1@4:point=1000,2"], "outside"),
+        (["--prompt", POINT, "--prompt", "1@99:point=1,2"], "99"),
         (["--prompt", "1@0:box=30,30,10,10"], "reversed or empty"),
         (["--prompt", "1@99:point=1,2"], "99"),
         (["--prompt", "1@0:mask=none.png"], "none.png"),

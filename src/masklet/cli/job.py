@@ -78,11 +78,33 @@ class Job:
         if self.direction == "backward":
             return [range(high - 1, low - 1, -1)]
         if self.direction == "both":
-            begins: dict[int, int] = {}
-            for prompt in self.prompts:
-                begins[prompt.object_id] = min(prompt.frame, begins.get(prompt.object_id, prompt.frame))
-            return list(both_ways(begins.values(), low, high))
+            return list(both_ways(self._begins().values(), low, high))
         return [range(low, high)]
+
+    def corrections(self, count: int) -> list[Prompt]:
+        """Clicks that are put on what tracking finds on their frame, in a clip of `count` frames.
+
+        They are the prompts of clicks alone behind the one that their object begins with, on the way that it is
+        tracked. All other prompts, and clicks that no pass comes by, stand alone.
+        """
+        begins, passes = self._begins(), self.passes(count)
+        return [
+            prompt
+            for prompt in self.prompts
+            if prompt.frame != begins[prompt.object_id]
+            and not (prompt.box or prompt.mask)
+            and any(prompt.frame in frames for frames in passes)
+        ]
+
+    def _begins(self) -> dict[int, int]:
+        """The frame that each object is tracked from: both ways the first with a box or mask, if there is any."""
+        begins: dict[int, int] = {}
+        for number in {prompt.object_id for prompt in self.prompts}:
+            own = [prompt for prompt in self.prompts if prompt.object_id == number]
+            shown = [prompt.frame for prompt in own if prompt.box or prompt.mask] if self.direction == "both" else []
+            frames = shown or [prompt.frame for prompt in own]
+            begins[number] = max(frames) if self.direction == "backward" else min(frames)
+        return begins
 
 
 def mask_prompts(path: Path, frame: int) -> list[Prompt]:

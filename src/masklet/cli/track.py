@@ -102,8 +102,8 @@ def track(
     """Follow objects through a video from prompts on any of its frames.
 
     A prompt names its object (a number of your choice) and its frame (from 0). Prompts of one object on one frame
-    combine, and an object may have prompts on several frames: later ones correct what goes wrong. Pixels count from 0
-    at the top left.
+    combine. Clicks on a further frame correct what tracking finds there; a box or a mask stands alone. Pixels count
+    from 0 at the top left.
 
         1@0:point=420,240               a point on object 1 in frame 0
         1@0:point=300,200,-             a point beside it

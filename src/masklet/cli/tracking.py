@@ -29,6 +29,7 @@ from masklet.export import Effect
 from masklet.export.effects import check_targets
 from masklet.media import Clip, open_clip, read_mask
 from masklet.session import FrameResult, VideoSession
+from masklet.session.prompts import check_points
 
 
 def run(
@@ -77,7 +78,7 @@ def run(
                     for record in read_records(path):
                         overlay.add(record)
                 before, began = journal.count, time.monotonic()
-                failure = _follow(session, passes, journal, overlay, states)
+                failure = _follow(session, passes, job.corrections(len(clip)), journal, overlay, states)
                 count, seconds = journal.count, time.monotonic() - began
             console.print(f"{count - before} frames in {seconds:.1f} s ({(count - before) / seconds:.1f} frames/s)")
         if count:
@@ -120,19 +121,27 @@ def _begin(
         if state is not None:
             return VideoSession.load(state, model, clip, archive=False), Journal.reopen(path, done)
     session = VideoSession(model, clip, archive=False)
+    later = job.corrections(len(clip))
     for prompt in job.prompts:
-        session.prompt(
-            prompt.frame,
-            prompt.object_id,
-            points=prompt.points or None,
-            labels=prompt.labels or None,
-            box=prompt.box,
-            mask=_mask(prompt),
-        )
+        if prompt in later:
+            check_points(prompt.points, prompt.labels, clip.height, clip.width)  # now, not when their frame is reached
+        else:
+            _give(session, prompt)
     forget_outputs(path.parent)
     states.forget()
     header = {"version": __version__, "source": str(source), **_identity(clip), **job.to_json()}
     return session, Journal.create(path, header)
+
+
+def _give(session: VideoSession, prompt: Prompt) -> FrameResult:
+    return session.prompt(
+        prompt.frame,
+        prompt.object_id,
+        points=prompt.points or None,
+        labels=prompt.labels or None,
+        box=prompt.box,
+        mask=_mask(prompt),
+    )
 
 
 def _mask(prompt: Prompt) -> NDArray[np.bool_] | None:
@@ -143,14 +152,19 @@ def _mask(prompt: Prompt) -> NDArray[np.bool_] | None:
 
 
 def _follow(
-    session: VideoSession, passes: Sequence[range], journal: Journal, overlay: OverlayVideo | None, states: States
+    session: VideoSession,
+    passes: Sequence[range],
+    corrections: Sequence[Prompt],
+    journal: Journal,
+    overlay: OverlayVideo | None,
+    states: States,
 ) -> ValueError | OSError | None:
     """Track what the journal lacks, up to the end, Ctrl-C or an error, which is returned."""
     total = sum(map(len, passes))
     with gentle_interrupt() as interrupted, frame_progress("tracking", journal.count, total) as progress:
         try:
             for result in _results(session, passes, journal.count):
-                record = _record(result)
+                record = _record(_corrected(session, result, corrections))
                 journal.append(record)
                 if overlay:
                     overlay.add(record)
@@ -173,6 +187,16 @@ def _results(session: VideoSession, passes: Sequence[range], done: int) -> Itera
         rest, done = frames[done:], max(done - len(frames), 0)
         if rest:
             yield from session.propagate(rest.start, rest.stop, reverse=rest.step < 0)
+
+
+def _corrected(session: VideoSession, result: FrameResult, corrections: Sequence[Prompt]) -> FrameResult:
+    """A frame with the clicks on it put on what was found there, once for each object."""
+    for prompt in corrections:
+        number = prompt.object_id
+        is_found = prompt.frame == result.frame and number in result.objects
+        if is_found and prompt.frame not in session.prompts(number):
+            result = _give(session, prompt)
+    return result
 
 
 def _record(result: FrameResult) -> FrameRecord:
