@@ -16,7 +16,7 @@ help:
 	@echo "make clean   remove the virtual environment and the demo's output"
 
 demo: $(VENV)/.installed
-	$(BIN)/masklet track assets/bigbuckbunny.mp4 --model nano --prompt "1@48:mask=assets/bigbuckbunny-48.png" --both -o $(OUT) --overwrite
+	$(BIN)/masklet track assets/bigbuckbunny.mp4 --model nano --prompt "1@48:mask=assets/bigbuckbunny-48.png" --prompt "1@32:point=573,201,-" --both -o $(OUT) --overwrite
 
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
