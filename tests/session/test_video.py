@@ -106,6 +106,35 @@ def test_corrections_survive_propagation_and_condition(model: Sam2, frames: np.n
     assert not torch.equal(after[7], before[7])
 
 
+@pytest.mark.parametrize(
+    ("policy", "prompt", "is_left_out"),
+    [
+        (CORRECT, {"points": [(20, 18)]}, True),
+        (CORRECT, {"points": [(20, 18), (50, 40)], "labels": [1, 0]}, True),
+        (CORRECT, {"box": (10, 10, 30, 26)}, True),
+        (CORRECT, {"points": [(20, 18)], "labels": [0]}, False),
+        (PUBLISHED, {"points": [(20, 18)]}, False),
+    ],
+)
+def test_who_finds_a_lost_object_again_is_not_told_that_nothing_is_there(
+    model: Sam2, frames: np.ndarray, policy: Policy, prompt: dict[str, Any], is_left_out: bool
+) -> None:
+    answers: list[torch.Tensor] = []
+    for known in ("hidden", "nothing"):
+        session = VideoSession(model, frames, policy=policy, archive=False)
+        session.prompt(0, 1, **SQUARE)
+        list(session.propagate(stop=7))
+        bank = session.objects[1].bank
+        record = session.objects[1].record(6)
+        assert record is not None
+        bank.tracked.pop(6)
+        if known == "hidden":
+            hidden = torch.full_like(record.logits, engine.NO_OBJECT)
+            bank.tracked.put(6, replace(record, logits=hidden, score=-5.0))
+        answers.append(session.prompt(6, 1, **prompt).objects[1].low_res)
+    assert torch.equal(*answers) == is_left_out
+
+
 def test_reference_exact_loses_corrections_as_the_released_code_does(model: Sam2, frames: np.ndarray) -> None:
     session = VideoSession(model, frames, reference_exact=True)
     session.prompt(0, 1, **SQUARE)

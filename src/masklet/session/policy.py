@@ -27,6 +27,9 @@ class Policy:
         A frame attends to at most this many conditioning frames, the closest ones (at least 2; None: all).
     non_overlap
         Where masks of several objects overlap, the strongest wins.
+    hidden_as_mask
+        Where an object was held to be out of sight, a click that says where it is gets the empty mask of that frame
+        as its earlier mask all the same.
     """
 
     corrections_condition: bool = True
@@ -36,6 +39,7 @@ class Policy:
     binary_prompts: bool = True
     max_conditioning: int | None = None
     non_overlap: bool = False
+    hidden_as_mask: bool = False
 
     def __post_init__(self) -> None:
         if self.max_conditioning is not None and self.max_conditioning < 2:
@@ -44,7 +48,7 @@ class Policy:
 
 CORRECT = Policy()
 # The released code fills holes only where a compiled extension is present, and loses corrections of tracked frames.
-PUBLISHED = Policy(corrections_condition=False, wait_for_prompt=False, hole_area=0)
+PUBLISHED = Policy(corrections_condition=False, wait_for_prompt=False, hole_area=0, hidden_as_mask=True)
 
 
 def without_postprocessing(policy: Policy) -> Policy:

@@ -78,8 +78,20 @@ class Tracker:
         selection = self._select(state, frame, state.visited[frame]) if frame in state.visited else None
         if selection is not None and not selection.spatial:
             selection = None
-        previous = state.record(frame)
-        return self._engine.from_points(features, selection, points, None if previous is None else previous.logits)
+        return self._engine.from_points(features, selection, points, self._earlier_mask(state, frame, prompt))
+
+    def _earlier_mask(self, state: ObjectState, frame: int, prompt: Prompt) -> Tensor | None:
+        """The logits of a frame that clicks or a box on it are put on, if there are any.
+
+        Not those that say that nothing is there, where the user says where it is: a model obeys them too well.
+        """
+        record = state.record(frame)
+        if record is None:
+            return None
+        points_out = prompt.box is not None or any(prompt.labels)
+        if record.score <= 0 and points_out and not self._policy.hidden_as_mask:
+            return None
+        return record.logits
 
     def _write_pending(self) -> None:
         """Writes the memories of newly prompted frames; once a frame's features serve all objects."""
