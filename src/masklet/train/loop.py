@@ -171,9 +171,9 @@ def save_atomically(state: dict[str, Any], path: Path) -> None:
         with temporary.open("wb") as file:
             torch.save(state, file)
         temporary.replace(path)
-    except RuntimeError as error:
-        if isinstance(error.__context__, OSError):  # what the disk said is behind torch's own words
-            cause = error.__context__
+    except (OSError, RuntimeError) as error:
+        cause = error if isinstance(error, OSError) else error.__context__  # behind torch's own words
+        if isinstance(cause, OSError):  # that of the disk names no file
             raise OSError(cause.errno, cause.strerror, str(path)) from None
         raise
     finally:
